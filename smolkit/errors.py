@@ -77,15 +77,28 @@ class GateError(SmolkitError):
     exit_code = 3
 
 
-class RowErrors(DataError):
-    """Every bad row of a file, a line each: nothing is dropped silently.
+class ManyErrors(SmolkitError):
+    """Every fault of one file or directory at once, a line each: nothing is dropped silently.
 
-    `problems` holds the single errors in the order of the file.
+    `problems` holds the single errors in the order in which they were found.
     """
 
     def __init__(self, problems: Sequence[SmolkitError]):
         self.problems = list(problems)
+        self.where = None
         Exception.__init__(self, "\n".join(str(problem) for problem in self.problems))
+
+
+class RowErrors(ManyErrors, DataError):
+    """Every bad row of a file."""
+
+
+class RecipeErrors(ManyErrors, RecipeError):
+    """Every bad field of a recipe."""
+
+
+class ManifestErrors(ManyErrors, ManifestError):
+    """Every file of a directory that is not what its manifest says."""
 
 
 def locate(file: str | Path | None = None, row: int | None = None, field: str | None = None) -> str:

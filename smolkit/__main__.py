@@ -1,0 +1,5 @@
+"""`python -m smolkit` is `smolkit`."""
+
+from smolkit.cli import main
+
+main()

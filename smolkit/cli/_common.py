@@ -1,0 +1,47 @@
+"""What the commands share: options that mean the same everywhere, and where output goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the recipe, as in --set train.epochs=2."),
+]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Print the resolved plan and stop.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output directory that smolkit did not make.")]
+
+
+def print_json(value: object) -> None:
+    """Print `value` on stdout as one JSON document. Numpy scalars and paths are written as plain values."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=_plain))
+
+
+def progress_console() -> Console:
+    """Where progress, plans and remarks go: stderr, so that stdout can be piped."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def result_console() -> Console:
+    """Where tables for people go: stdout."""
+    from rich.console import Console
+
+    return Console()
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):  # a numpy or torch scalar
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
