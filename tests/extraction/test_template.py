@@ -1,0 +1,258 @@
+"""Templates: both styles parsed, outputs checked, errors that name their path."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from smolkit.errors import TemplateError
+from smolkit.extraction.template import LEAF_TYPES, MAX_DEPTH, Enum, Leaf, ListOf, Object, Template, is_empty
+
+TYPED = Template.parse(
+    {
+        "name": "verbatim-string",
+        "count": "integer",
+        "price": "number",
+        "open": "boolean",
+        "since": "date",
+        "kind": ["new", "used"],
+        "tags": [["red", "green", "blue"]],
+        "parts": [{"label": "string", "sizes": ["number"]}],
+        "seller": {"mail": "email-address"},
+    }
+)
+
+VALUES = {
+    "date": (
+        "2024-01-15 2024-01 2024 --12-25 2024-W07 2024-W07-3 2024-02-29 2000-02-29 --02-29",
+        "2023-02-29 1900-02-29 2024-13 2024-04-31 24-01-15 2024-1-5 2024-W54 15.01.2024 --02-30 2024-01-15T10",
+    ),
+    "time": (
+        "14:30:57 18:01 14:30:45.123Z 07 14:30+02:00 14:30+0200 23:59:60",
+        "24:00 14:60 7:30 14:30:5 2pm 14:30+25:00 14.30",
+    ),
+    "date-time": (
+        "2024-03-14T14:45:00 2023-05-15T14 2024-03-14 14:45 2024-03-14T14:45:00.5+01:00",
+        "2024-03-14T 2024-03-14t14:45 T14:45 2024-02-30T10:00",
+    ),
+    "duration": (
+        "P2Y1M3D PT1M30S P3W P1Y P10D PT36H PT0.5S P1YT2H P2M",
+        "P PT P3W2D 1Y P1D2Y PT P1.5Y P1YT T5M",
+    ),
+    "url": (
+        "https://例子.测试/路径 ftp://user@host/file.txt http://a.b/c?d=e#f",
+        "www.example.com http:// //host/path https://a\\b",
+    ),
+    "email-address": (
+        "firstname.lastname@example.com 用户@例子.公司 a+b@c.d.org",
+        "ann@example ann.example.com @a.b a@b@c.d a@.b",
+    ),
+    "phone-number": ("+33612345678 6505550123 112", "+0123456 06-12-34 +1 12345678901234567"),
+    "currency": ("EUR DEM USD", "eur EURO XXX €"),
+    "country": ("FR SG KR", "FRA fr UK XX"),
+    "language": ("eng fra cos", "en ENG fren"),
+    "iban": (
+        "DE89370400440532013000 NO9386011117947 GB29NWBK60161331926819",
+        "DE89370400440532013001 DE89 de89370400440532013000",
+    ),
+    "bic": ("BNPAFRPPXXX DEUTDEDBFRA DEUTDEDB", "DEUT DEUTDEDBF deutdedb"),
+}
+
+
+def test_both_styles_parse_into_the_same_kinds_of_node():
+    blank = Template.parse({"name": "", "tags": [], "people": [{"first": "", "roles": [""]}]})
+    assert blank.style == "blank"
+    assert blank.root == Object(
+        {
+            "name": Leaf("blank"),
+            "tags": ListOf(Leaf("blank")),
+            "people": ListOf(Object({"first": Leaf("blank"), "roles": ListOf(Leaf("blank"))})),
+        }
+    )
+    assert TYPED.style == "typed"
+    assert TYPED.root.fields["kind"] == Enum(("new", "used"), many=False)
+    assert TYPED.root.fields["tags"] == Enum(("red", "green", "blue"), many=True)
+    assert Template.parse({"a": [["string"]]}).root.fields["a"] == ListOf(ListOf(Leaf("string")))
+
+
+def test_a_template_with_one_type_is_typed_and_keeps_its_blanks():
+    mixed = Template.parse({"name": "", "total": "number"})
+    assert mixed.style == "typed"
+    assert mixed.root.fields["name"] == Leaf("blank")
+    assert Template.parse({"a": "", "b": ["x", "y"]}).style == "typed"
+
+
+def test_leaves_come_in_order_with_paths_that_cannot_be_mixed_up():
+    assert [path for path, _ in TYPED.leaves()] == [
+        "name", "count", "price", "open", "since", "kind", "tags", "parts[].label", "parts[].sizes[]", "seller.mail",
+    ]  # fmt: skip
+    dotted = Template.parse({"a.b": "", "a": {"b": "", "customer rating": "", 'say "hi"': ""}})
+    assert [path for path, _ in dotted.leaves()] == ['["a.b"]', "a.b", "a.customer rating", 'a["say \\"hi\\""]']
+
+
+def test_the_source_is_a_copy_of_what_was_given():
+    given = {"a": [{"b": ""}]}
+    template = Template.parse(given)
+    given["a"][0]["b"] = "number"
+    assert template.source == {"a": [{"b": ""}]}
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ({}, "the template is empty"),
+        ([], "a template is an object, got a list"),
+        ('{"a": ""}', "Read text with Template.parse_json"),
+        ({"items": [{"prise": "intger"}]}, "items[].prise: unknown type 'intger'. Did you mean 'integer'? Known: bic,"),
+        ({"mail": "Email"}, "mail: unknown type 'Email'. Did you mean 'email-address'?"),
+        ({"a": ["colour"]}, "a[]: unknown type 'colour'"),
+        ({"a": ["intger"]}, "Did you mean 'integer'?"),
+        ({"a": ["colour"]}, "An enum needs two choices or more."),
+        ({"a": [["colour"]]}, "a[][]: unknown type 'colour'"),
+        ({"a": ["string", "integer"]}, "a: the choices of this enum are type names (string, integer)"),
+        ({"a": ["null", "date"]}, 'write "date", or change a choice'),
+        ({"a": [["string", "number"]]}, "are type names"),
+        ({"a": ["x", "x"]}, "enum choice 'x' stands twice"),
+        ({"a": ["x", ""]}, "an enum choice is printable text, got ''"),
+        ({"a": ["x", 1]}, "a: a list of 2 elements"),
+        ({"a": [{"b": ""}, {"c": ""}]}, "A list holds one element"),
+        ({"a": None}, "a: expected a type name"),
+        ({"a": 12}, "got the number 12"),
+        ({"a": {}}, "a: an object without fields"),
+        ({"a": {"": ""}}, "a: a key is a printable string, got ''"),
+        ({"a": {7: ""}}, "a: a key is a printable string, got the number 7"),
+        ({"a\x00": ""}, "a key is a printable string"),
+    ],
+)
+def test_a_bad_template_gets_one_line_with_its_path(source, line):
+    with pytest.raises(TemplateError) as caught:
+        Template.parse(source, "t.json")
+    assert str(caught.value).startswith("t.json")
+    assert "\n" not in str(caught.value)
+    assert line in str(caught.value)
+
+
+def test_deep_nesting_is_refused_and_the_limit_itself_is_not():
+    def nested(levels: int) -> dict:
+        return {"a": nested(levels - 1) if levels > 1 else ""}
+
+    Template.parse(nested(MAX_DEPTH - 1))
+    with pytest.raises(TemplateError, match="nested deeper than 32 levels"):
+        Template.parse(nested(MAX_DEPTH + 1))
+    with pytest.raises(TemplateError, match="nested deeper"):
+        Template.parse_json('{"a":' * 100_000 + '""' + "}" * 100_000)
+
+
+def test_json_text_may_not_say_a_key_twice():
+    assert Template.parse_json('{"a": ""}').root == Object({"a": Leaf("blank")})
+    with pytest.raises(TemplateError, match=r"^f\.jsonl:3:template: key 'b' stands twice in one object"):
+        Template.parse_json('{"a": {"b": "", "c": "", "b": ""}}', "f.jsonl:3:template")
+    with pytest.raises(TemplateError, match="the template is not JSON"):
+        Template.parse_json("{'a': ''}")
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_typed_leaf_takes_its_values_and_refuses_the_others(name):
+    template = Template.parse({"a": name})
+    right, wrong = VALUES[name]
+    for value in right.split():
+        assert template.problems({"a": value}) == [], value
+    for value in wrong.split():
+        [(path, message)] = template.problems({"a": value})
+        assert path == "a"
+        assert name in message
+        assert value.split("\\")[0] in message
+
+
+def test_every_type_of_the_table_takes_its_own_example():
+    for name, spec in LEAF_TYPES.items():
+        value = {"integer": 42, "number": 12.5, "boolean": True}.get(name, spec.example)
+        assert Template.parse({"a": name}).problems({"a": value}) == [], name
+        if spec.regex:
+            assert not re.search(r"\(\?[=!<]|[\^$]\)?$|\\b", spec.regex), f"{name}: anchors or lookaround"
+            assert re.compile(spec.regex)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value", "fine"),
+    [
+        ("integer", 0, True), ("integer", -4, True), ("integer", 3.0, False), ("integer", True, False),
+        ("integer", "3", False), ("number", 3, True), ("number", 3.25, True), ("number", 1e-7, True),
+        ("number", 1e22, True), ("number", -0.0, True), ("number", float("nan"), False),
+        ("number", float("inf"), False),
+        ("number", "12,50 EUR", False), ("number", False, False), ("boolean", False, True), ("boolean", 0, False),
+        ("boolean", "true", False), ("string", "line\nbreak", True), ("string", "bell\x07", False),
+        ("string", "half \ud83d", False), ("string", 5, False), ("verbatim-string", ["a"], False),
+        ("", "text", True), ("", 12.5, False), ("", {"a": "b"}, False),
+    ],
+)  # fmt: skip
+def test_kinds_of_json_are_not_mixed(type_name, value, fine):
+    assert (Template.parse({"a": type_name}).problems({"a": value}) == []) is fine
+
+
+def test_every_problem_of_an_output_is_named_with_its_path():
+    output = {
+        "name": 7,
+        "count": "3",
+        "kind": "usd",
+        "tags": ["red", "pink", "red"],
+        "parts": [{"label": "a", "sizes": [1, "2"]}, "b", {"labl": "c"}],
+        "seller": [1],
+        "colour": "red",
+    }
+    problems = dict(TYPED.problems(output))
+    assert list(problems) == [
+        "name", "count", "kind", "tags[1]", "tags[2]", "parts[0].sizes[1]", "parts[1]", "parts[2].labl", "seller",
+        "colour",
+    ]  # fmt: skip
+    assert problems["name"] == 'expected a verbatim-string, got the number 7. Write it as "7"'
+    assert problems["count"] == "expected an integer, got '3'"
+    assert problems["kind"] == "'usd' is not a choice. Did you mean 'used'? Choices: new, used"
+    assert problems["tags[2]"] == "'red' stands twice"
+    assert problems["parts[1]"] == "expected an object, got 'b'"
+    assert problems["parts[2].labl"] == "not a key of the template. Did you mean 'label'?"
+    assert TYPED.problems(None) == [("", "expected an object, got null")]
+
+
+@pytest.mark.parametrize("missing", [None, "", "  ", [], {}])
+def test_a_missing_value_may_stand_anywhere(missing):
+    everywhere = dict.fromkeys(TYPED.source, missing)
+    assert TYPED.problems(everywhere) == []
+    assert TYPED.conform(everywhere) == TYPED.conform({})
+
+
+def test_conform_gives_the_templates_keys_in_its_order():
+    output = {
+        "tags": ["blue", None],
+        "parts": [{"sizes": [1, None]}, {}, {"label": "  ", "sizes": []}, {"label": "b"}],
+        "price": 0,
+        "name": "Ann",
+    }
+    conformed = TYPED.conform(output)
+    assert list(conformed) == list(TYPED.source)
+    assert conformed == {
+        "name": "Ann",
+        "count": None,
+        "price": 0,
+        "open": None,
+        "since": None,
+        "kind": None,
+        "tags": ["blue"],
+        "parts": [{"label": None, "sizes": [1]}, {"label": "b", "sizes": []}],
+        "seller": {"mail": None},
+    }
+    assert TYPED.problems(conformed) == []
+    assert TYPED.conform(conformed) == conformed
+
+
+def test_conform_refuses_what_does_not_fit():
+    with pytest.raises(TemplateError, match=r"^count: expected an integer, got 'three'"):
+        TYPED.conform({"count": "three"})
+
+
+def test_emptiness_looks_inside_lists_and_objects_but_zero_and_false_are_content():
+    assert is_empty({"a": None, "b": ["", {"c": []}]})
+    assert not is_empty(0)
+    assert not is_empty(False)
+    assert not is_empty([{"a": ["", "x"]}])
