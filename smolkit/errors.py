@@ -29,7 +29,7 @@ class SmolkitError(Exception):
         known: Iterable[str] = (),
         fix: str | None = None,
     ):
-        parts = [what.rstrip(".") + "."]
+        parts = [_sentence(what)]
         names = sorted(known)
         if names:
             near = nearest(given or "", names)
@@ -37,7 +37,7 @@ class SmolkitError(Exception):
                 parts.append(f"Did you mean {near!r}?")
             parts.append(f"Known: {', '.join(names)}.")
         if fix:
-            parts.append(fix.rstrip(".") + ".")
+            parts.append(_sentence(fix))
         line = " ".join(" ".join(parts).split())
         self.where = where
         super().__init__(f"{where}: {line}" if where else line)
@@ -104,6 +104,10 @@ class ManifestErrors(ManyErrors, ManifestError):
 def locate(file: str | Path | None = None, row: int | None = None, field: str | None = None) -> str:
     """A place as `file:row:field`, leaving out what is not known. Rows count from 1."""
     return ":".join(str(part) for part in (file, row, field) if part is not None and part != "")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else text.rstrip(".") + "."
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
