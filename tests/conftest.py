@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerFast
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -48,7 +48,7 @@ def bundled() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tokenizer(bundled: Path) -> PreTrainedTokenizerBase:
+def tokenizer(bundled: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of the bundled model."""
     from smolkit.models import load_tokenizer
 

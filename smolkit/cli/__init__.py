@@ -125,18 +125,20 @@ def _load(name: str) -> Any:
 
 def _usage(exc: typer.TyperException) -> str:
     """One line for a command line that does not parse: what is wrong, the nearest name, where the help is."""
-    message = " ".join(exc.format_message().split())
+    message = " ".join(exc.format_message().split()).rstrip(".") + "."
     context: Any = getattr(exc, "ctx", None)
     if context is None:
         return message
     command = context.command
-    given = quoted.group(1) if (quoted := re.match(r"No such (?:option|command):? '?([^'\s]+)'?", message)) else None
-    if given:
+    if message == "Missing command.":
+        message += f" Known: {', '.join(command.list_commands(context))}."
+    elif unknown := re.match(r"No such (option|command):? '?([^'\s]+?)'?[.\s]", message):
+        kind, given = unknown.groups()
         options = [name for parameter in command.get_params(context) for name in parameter.opts if name[0] == "-"]
-        names = options if given.startswith("-") else command.list_commands(context)
+        names = options if kind == "option" else command.list_commands(context)
         near = nearest(given, names)
         hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(names)}."
-        message = f"No such {'option' if names is options else 'command'} {given!r}. {hint}"
+        message = f"No such {kind} {given!r}. {hint}"
     return f"{message[0].lower()}{message[1:]} See: {context.command_path} --help"
 
 
