@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smolkit import cli
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert cli.run(["models", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_list_names_the_bundled_model_first_and_counts_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(printed(capsys, "list", "--json"))
+    assert [row["name"] for row in rows][:2] == ["bundled", "smollm2-135m"]
+    assert len(rows) == 7
+    assert {row["parameters"] for row in rows} == {134_515_008, 361_821_120, 1_711_376_384}
+    assert "134,515,008" in printed(capsys, "list")
+
+
+def test_the_parts_of_the_ledger_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(printed(capsys, "ledger", "--json"))
+    assert [row["name"] for row in rows] == ["smollm2-135m", "smollm2-360m", "smollm2-1.7b"]
+    for row in rows:
+        parts = sum(row[part] for part in ("embedding", "head", "attention", "mlp", "norms"))
+        assert parts == row["total"] == row["non_embedding"] + row["embedding"] + row["head"]
+
+
+def test_the_flops_grow_with_the_sequence(capsys: pytest.CaptureFixture[str]) -> None:
+    def flops(sequence: str) -> float:
+        return json.loads(printed(capsys, "ledger", "smollm2-135m", "--sequence", sequence, "--json"))[0][
+            "flops_per_token"
+        ]
+
+    assert flops("2048") == pytest.approx(1.23e9, rel=0.005)
+    assert flops("4096") - flops("2048") == 12 * 30 * 576 * 2048
+
+
+def test_an_unknown_model_of_the_ledger_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["models", "ledger", "smollm-135m"]) == 2
+    assert "Did you mean 'smollm2-135m'?" in capsys.readouterr().err
+
+
+def test_the_path_of_a_model_is_its_directory(
+    capsys: pytest.CaptureFixture[str], bundled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert printed(capsys, "path", "bundled").strip() == str(bundled)
+    monkeypatch.chdir(bundled.parent)
+    assert printed(capsys, "path", f"./{bundled.name}").strip() == bundled.name
