@@ -1,0 +1,79 @@
+"""Annotated documents, made up from rules: rows on which a small model learns to fill JSON templates.
+
+Row i of a split depends on the seed, the split and i alone, so rows can be made in parallel and a longer set begins
+with the shorter one. The splits share no text; some kinds, key names, wordings and values are in the test split only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from smolkit.data.synth import noise
+from smolkit.data.synth.document import LAYOUTS, Writer
+from smolkit.data.synth.kinds import SEEN, UNSEEN, load
+from smolkit.data.synth.templates import NATIVE_KEYS, Shape
+from smolkit.data.synth.values import SPLITS, Draw, impossible, split_of
+from smolkit.errors import DataError
+
+KINDS = dict.fromkeys(SEEN, True) | dict.fromkeys(UNSEEN, False)
+"""Every kind's name, and whether training sees it."""
+
+ENGLISH = 0.5
+LEFT_OUT = 0.25  # of the fields that are not core
+LONGEST_TEXT = 900  # characters
+
+
+def generate(rows: int, seed: int, split: str = "train") -> Iterator[dict[str, Any]]:
+    """Yield rows {id, kind, seen, lang, text, template, output}; the same arguments yield the same bytes anywhere."""
+    if split not in SPLITS:
+        raise DataError(f"no such split: {split!r}", given=split, known=SPLITS)
+    for index in range(rows):
+        yield make_row(index, seed, split)
+
+
+def make_row(index: int, seed: int, split: str) -> dict[str, Any]:
+    """Row `index`, tried again until its text belongs to the split and the template asks for something."""
+    name = kind_of(index, seed, split)
+    rng = _random(seed, split, index)
+    while True:
+        row = _attempt(rng, name, split)
+        if row is not None:
+            return {"id": f"{split}-{seed}-{index}", "kind": name, "seen": name in SEEN, **row}
+
+
+def kind_of(index: int, seed: int, split: str) -> str:
+    """Kinds come in shuffled rounds, so that a short set holds them all; every other test row is of an unseen kind."""
+    names = list(SEEN)
+    if split == "test":
+        names = list(UNSEEN) if index % 2 else names
+        index //= 2
+    around, place = divmod(index, len(names))
+    _random(seed, split, f"round {around} of {names[0]}").shuffle(names)
+    return names[place]
+
+
+def _attempt(rng: Random, name: str, split: str) -> dict[str, Any] | None:
+    kind = load(name)
+    others = [lang for lang in kind.phrases if lang != "en"]
+    lang = "en" if rng.random() < ENGLISH or not others else rng.choice(others)
+    draw = Draw(rng, lang, split, kind.phrases[lang])
+    record = kind.draw(draw)
+    present = {field for field in record if field in kind.core or rng.random() > LEFT_OUT} - impossible(record)
+    writer = Writer(draw, record, present)
+    layout = rng.choices(list(kind.layouts), list(kind.layouts.values()))[0]
+    marked = LAYOUTS[layout](writer)
+    disturbance = noise.choose(rng, marked)
+    text = disturbance.text(marked).strip()
+    if len(text) > LONGEST_TEXT or split_of(text) != split:
+        return None
+    keys = kind.phrases[lang if rng.random() < NATIVE_KEYS else "en"]
+    template, output = Shape(writer, text, disturbance, keys, kind.groups).build()
+    return {"lang": lang, "text": text, "template": template, "output": output} if len(template) > 1 else None
+
+
+def _random(*parts: object) -> Random:
+    digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
+    return Random(int.from_bytes(digest[:8], "big"))

@@ -1,0 +1,52 @@
+"""What scanners, terminals and typists do to a text, and to the values that are to be copied from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from smolkit.data.synth.document import CLOSE_MARK, OPEN_MARK
+from smolkit.data.synth.formats import strip_accents
+
+MARKED = re.compile(f"({OPEN_MARK}[^{CLOSE_MARK}]*{CLOSE_MARK})")
+CONFUSIONS = {"o": "0", "O": "0", "l": "1", "i": "1", "e": "c", "S": "5", "B": "8", "m": "rn"}
+CONFUSED = 0.04  # of the letters outside values that could be
+NOISY = 0.22  # of the documents
+
+
+@dataclass(frozen=True)
+class Noise:
+    """`everywhere` changes text and values alike; `between` changes only what stands outside values."""
+
+    everywhere: Callable[[str], str] = str
+    between: Callable[[str], str] = str
+
+    def text(self, marked: str) -> str:
+        """The text as a reader gets it, without marks."""
+        parts = enumerate(MARKED.split(marked))
+        return self.everywhere("".join(part[1:-1] if place % 2 else self.between(part) for place, part in parts))
+
+    def value(self, text: str) -> str:
+        """A verbatim value as it stands in that text."""
+        return self.everywhere(text)
+
+
+def choose(rng: Random, marked: str) -> Noise:
+    """None for most documents. Addresses of the net keep their letters: upper case would change what they mean."""
+    if rng.random() > NOISY:
+        return Noise()
+    found = [Noise(everywhere=strip_accents), Noise(between=lambda text: _confuse(rng, text)), _spaced(rng)]
+    if "@" not in marked and "www" not in marked and "http" not in marked:
+        found += [Noise(everywhere=str.upper)]
+    return rng.choice(found)
+
+
+def _confuse(rng: Random, text: str) -> str:
+    return "".join(CONFUSIONS[char] if char in CONFUSIONS and rng.random() < CONFUSED else char for char in text)
+
+
+def _spaced(rng: Random) -> Noise:
+    wide = rng.choice((" ", "  ", "\n", "   "))
+    return Noise(between=lambda text: re.sub(" ", lambda _: wide if rng.random() < 0.12 else " ", text))
