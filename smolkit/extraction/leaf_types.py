@@ -2,8 +2,8 @@
 
 A regex here describes the value itself (for numbers and booleans, its JSON text). It has no anchors and no
 lookaround, means the same to Python's `re` and to llguidance, and matches no character that JSON has to escape, so
-that it can stand between two quotes as it is. Dates and times follow ISO 8601, reduced accuracy included. This
-module knows nothing of templates.
+that it can stand between two quotes as it is. Dates and times follow ISO 8601, reduced accuracy included. Lengths are
+bounded, so that no decoder runs on within a value. This module knows nothing of templates.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ _NUMBER = rf"(?:{_INTEGER}(?:\.[0-9]{{1,30}})?|{_EXPONENT})"
 
 _URL_CHAR = r'[^\s"\\<>^`{|}\x00-\x1f\x7f]'
 _MAIL_CHAR = r'[^\s"\\<>()\[\],:;@\x00-\x1f\x7f]'
-_MAIL_LABEL = r'[^\s"\\<>()\[\],:;@.\x00-\x1f\x7f]+'
+_MAIL_LABEL = r'[^\s"\\<>()\[\],:;@.\x00-\x1f\x7f]{1,63}'
 
 LEAF_TYPES: dict[str, LeafType] = {
     "verbatim-string": LeafType("text copied from the document, white space collapsed", "string", "John Doe"),
@@ -141,14 +141,14 @@ LEAF_TYPES: dict[str, LeafType] = {
         "an address with its scheme (RFC 3987)",
         "string",
         "https://example.com/a",
-        rf"[A-Za-z][A-Za-z0-9+.-]*://{_URL_CHAR}+",
+        rf"[A-Za-z][A-Za-z0-9+.-]{{0,15}}://{_URL_CHAR}{{1,1000}}",
         json_format="uri",
     ),
     "email-address": LeafType(
         "an e-mail address, international ones too (RFC 6531)",
         "string",
         "ann@example.com",
-        rf"{_MAIL_CHAR}+@{_MAIL_LABEL}(?:\.{_MAIL_LABEL})+",
+        rf"{_MAIL_CHAR}{{1,64}}@{_MAIL_LABEL}(?:\.{_MAIL_LABEL}){{1,8}}",
         json_format="email",
     ),
     "phone-number": LeafType(
