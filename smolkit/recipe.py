@@ -74,18 +74,16 @@ def resolved(recipe: Section) -> dict[str, Any]:
 
 def _explain(document: Document, model: type[Section], exc: ValidationError) -> list[RecipeError]:
     """Pydantic's errors in our words and in the order of the file: where, the nearest name or the value given."""
-    problems = []
+    faults: dict[Keys, list[str]] = {}
     for error in exc.errors():
         path, sections = _follow(document.data, model, error["loc"])
-        if error["type"] == "extra_forbidden":
-            known = {name for section in sections for name in section.model_fields}
-            near = nearest(str(path[-1]), known)
-            hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(sorted(known))}"
-            problem = RecipeError("no such field", where=document.where(path), fix=hint)
-        else:
-            problem = RecipeError(_describe(dict(error)), where=document.where(path))
-        problems.append((document.line(path) or 0, problem))
-    return [problem for _, problem in sorted(problems, key=lambda pair: pair[0])]
+        unknown = error["type"] == "extra_forbidden"
+        message = _unknown_field(str(path[-1]), sections) if unknown else _describe(dict(error))
+        faults.setdefault(path, []).append(message)
+    # A value that fits no branch of a union has a fault per branch; the one that looks deepest inside knows best.
+    innermost = [path for path in faults if not any(path == other[: len(path)] for other in faults if other != path)]
+    innermost.sort(key=lambda path: document.line(path) or 0)
+    return [RecipeError(_either(faults[path]), where=document.where(path)) for path in innermost]
 
 
 def _follow(data: Any, model: type[Section], loc: Keys) -> tuple[Keys, list[type[Section]]]:
@@ -107,6 +105,20 @@ def _follow(data: Any, model: type[Section], loc: Keys) -> tuple[Keys, list[type
         holders = sections
         sections = [inner for info in fields for inner in _sections_in(info.annotation)] or sections
     return tuple(path), holders
+
+
+def _unknown_field(name: str, sections: list[type[Section]]) -> str:
+    known = {field for section in sections for field in section.model_fields}
+    near = nearest(name, known)
+    return f"no such field. Did you mean {near!r}?" if near else f"no such field. Known: {', '.join(sorted(known))}"
+
+
+def _either(messages: list[str]) -> str:
+    """One message for the branches of a union: "must be a list or a valid string, got 3"."""
+    expected, got = zip(*(message.partition(", got ")[::2] for message in messages), strict=True)
+    if len(messages) == 1 or not all(text.startswith("must be ") for text in expected):
+        return messages[0]
+    return " or ".join([expected[0], *(text.removeprefix("must be ") for text in expected[1:])]) + f", got {got[0]}"
 
 
 def _describe(error: dict[str, Any]) -> str:

@@ -48,6 +48,7 @@ class Recipe(Section):
     optimizer: Annotated[AdamW | Muon, Field(discriminator="name")] = AdamW()
     data: tuple[Source, ...] = ()
     by_name: dict[str, Source] = Field(default_factory=dict)
+    layers: Literal["all"] | tuple[int, ...] = "all"
 
 
 Load = Callable[..., Recipe]
@@ -131,6 +132,15 @@ def test_an_unknown_branch_names_the_nearest(load: Load) -> None:
     ]
 
 
+def test_a_value_that_fits_no_alternative_is_one_fault_that_names_them_all(load: Load) -> None:
+    assert load("title: x\nlayers: [1, 2]").layers == (1, 2)
+    assert faults(load, "title: x\nlayers: 3") == ["r.yaml:2:layers: must be 'all' or a list, got 3."]
+    assert faults(load, "title: x\nlayers: al") == [
+        "r.yaml:2:layers: must be 'all' or a list, got \"al\". Did you mean 'all'?"
+    ]
+    assert faults(load, "title: x\nlayers: [1, b]") == ['r.yaml:2:layers[1]: must be a valid integer, got "b".']
+
+
 def test_every_fault_is_reported_at_once_in_the_order_of_the_file(load: Load) -> None:
     text = (
         "train:\n  epochs: 0\n  targets: q\noptimizer:\n  name: adamw\n  lr: fast\nby_name:\n  a: {rows: 1}\nzzz: 1\n"
@@ -141,7 +151,7 @@ def test_every_fault_is_reported_at_once_in_the_order_of_the_file(load: Load) ->
         'r.yaml:3:train.targets: must be a list, got "q".',
         'r.yaml:6:optimizer.lr: must be a valid number, got "fast".',
         "r.yaml:8:by_name.a.rows: must be a valid string, got 1.",
-        "r.yaml:9:zzz: no such field. Known: by_name, data, optimizer, title, train.",
+        "r.yaml:9:zzz: no such field. Known: by_name, data, layers, optimizer, title, train.",
     ]
 
 
@@ -242,6 +252,7 @@ def test_a_resolved_recipe_holds_every_default_and_is_json(load: Load) -> None:
         "optimizer": {"name": "adamw", "lr": 1e-3},
         "data": [{"rows": "a", "weight": 1.0}],
         "by_name": {},
+        "layers": "all",
     }
 
 
