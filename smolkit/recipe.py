@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from smolkit.assets import asset, list_assets
 from smolkit.document import Document, Keys
-from smolkit.errors import RecipeError, RecipeErrors, nearest
+from smolkit.errors import RecipeError, RecipeErrors, SmolkitError, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +31,22 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
+
+
+def checked_by(check: Callable[[Any], object]) -> AfterValidator:
+    """A rule that lives elsewhere, as in `Annotated[str, checked_by(get_format)]`.
+
+    The SmolkitError that `check` raises becomes a fault of the field, with its place in the file.
+    """
+
+    def validate(value: Any) -> Any:
+        try:
+            check(value)
+        except SmolkitError as exc:
+            raise ValueError(str(exc)) from exc
+        return value
+
+    return AfterValidator(validate)
 
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -50,6 +66,8 @@ def load_recipe(model: type[SectionT], path_or_name: str | Path, overrides: Sequ
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as exc:
         raise RecipeErrors(_explain(document, model, exc)) from exc
+    except SmolkitError as exc:  # from a validator of the recipe's own: pydantic passes it on without a place
+        raise RecipeError(str(exc), where=document.file) from exc
 
 
 def find_recipe(path_or_name: str | Path) -> Path:

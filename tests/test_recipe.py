@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError, model_validator
 from rich.console import Console
 
 from smolkit import assets
-from smolkit.errors import RecipeError, RecipeErrors
-from smolkit.recipe import Plan, Section, find_recipe, load_recipe, resolved
+from smolkit.errors import RecipeError, RecipeErrors, SmolkitError
+from smolkit.recipe import Plan, Section, checked_by, find_recipe, load_recipe, resolved
+from smolkit.registry import Registry
 
 
 class AdamW(Section):
@@ -34,11 +35,17 @@ class Train(Section):
     def steps_or_epochs(self) -> Train:
         if self.steps and self.epochs != 1:
             raise ValueError("give steps or epochs, not both")
+        if self.steps == 13:
+            raise SmolkitError("thirteen is refused")
         return self
+
+
+CODECS = Registry("codec", {"json": "json:dumps"})
 
 
 class Source(Section):
     rows: Path
+    codec: Annotated[str, checked_by(CODECS.load)] = "json"
     weight: float = 1.0
 
 
@@ -115,7 +122,7 @@ def test_an_unknown_field_names_the_nearest_one_of_its_section(load: Load) -> No
 
 def test_an_unknown_field_like_no_other_lists_those_there_are(load: Load) -> None:
     assert faults(load, "title: x\ndata: [{rows: a}, {rows: b, q: 1}]") == [
-        "r.yaml:2:data[1].q: no such field. Known: rows, weight."
+        "r.yaml:2:data[1].q: no such field. Known: codec, rows, weight."
     ]
 
 
@@ -158,6 +165,13 @@ def test_every_fault_is_reported_at_once_in_the_order_of_the_file(load: Load) ->
 def test_a_rule_across_fields_speaks_for_itself(load: Load) -> None:
     text = "title: x\ntrain: {epochs: 2, steps: 3}"
     assert faults(load, text) == ["r.yaml:2:train: give steps or epochs, not both."]
+
+
+def test_a_rule_that_lives_elsewhere_is_a_fault_of_its_field(load: Load) -> None:
+    assert faults(load, "title: x\ndata:\n- rows: a\n  codec: jsno") == [
+        "r.yaml:4:data[0].codec: unknown codec 'jsno'. Did you mean 'json'? Known: json."
+    ]
+    assert faults(load, "title: x", "train.steps=13") == ["r.yaml: thirteen is refused."]
 
 
 def test_a_section_that_is_no_mapping_is_shown_with_what_was_given(load: Load) -> None:
@@ -205,7 +219,9 @@ def test_a_wrong_override_is_named_as_one(load: Load) -> None:
     text = "title: x\ntrain: {epochs: 2}"
     assert faults(load, text, "train.epoch=3") == ["--set train.epoch: no such field. Did you mean 'epochs'?"]
     assert faults(load, text, "train.epochs=abc") == ['--set train.epochs: must be a valid number, got "abc".']
-    assert faults(load, text, "data=[{rows: y, a: 1}]") == ["--set data[0].a: no such field. Known: rows, weight."]
+    assert faults(load, text, "data=[{rows: y, a: 1}]") == [
+        "--set data[0].a: no such field. Known: codec, rows, weight."
+    ]
     assert faults(load, text, "train.epochs=0", "titel=z") == [
         "--set train.epochs: must be greater than 0, got 0.",
         "--set titel: no such field. Did you mean 'title'?",
@@ -250,7 +266,7 @@ def test_a_resolved_recipe_holds_every_default_and_is_json(load: Load) -> None:
         "title": "x",
         "train": {"epochs": 1.0, "steps": None, "targets": ["all-linear"]},
         "optimizer": {"name": "adamw", "lr": 1e-3},
-        "data": [{"rows": "a", "weight": 1.0}],
+        "data": [{"rows": "a", "weight": 1.0, "codec": "json"}],
         "by_name": {},
         "layers": "all",
     }

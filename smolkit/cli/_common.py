@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the recipe, as in --set train.epochs=2."),
+    typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the recipe, as in --set optimizer.lr=1e-4."),
 ]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Print the resolved plan and stop.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output directory that smolkit did not make.")]
