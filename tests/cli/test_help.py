@@ -183,6 +183,35 @@ def test_a_reader_that_leaves_early_is_not_an_error() -> None:
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
+def test_a_terminated_command_removes_what_it_staged(tmp_path: Path) -> None:
+    script = textwrap.dedent("""
+        import sys, time
+        from pathlib import Path
+        from types import ModuleType
+        from smolkit import cli, manifest
+
+        def command(out: Path) -> None:
+            with manifest.staged(out):
+                print("ready", flush=True)
+                time.sleep(60)
+
+        sys.modules["slow"] = module = ModuleType("slow")
+        module.command = command
+        cli.COMMANDS = {"slow": cli.Entry("slow", "Slow.")}
+        cli.main()
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "slow", str(tmp_path / "one")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+    assert len(list(tmp_path.iterdir())) == 1
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (143, b"")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_module_runs_like_the_program(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "smolkit", "nope"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
