@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,25 +46,35 @@ def collapse(text: str) -> Collapsed:
     return Collapsed(" ".join(words), offsets)
 
 
-def find_span(collapsed: Collapsed, value: str, start: int = 0) -> Span | None:
-    """The first place of `value` at or after the document's offset `start`, or None.
+def find_spans(collapsed: Collapsed, value: str, start: int = 0) -> list[Span]:
+    """Every place of `value` at or after the document's offset `start`, in order.
 
-    A place that cuts no word in two goes before an earlier one that does: "12" is not sought inside "2012".
+    Places that cut no word in two, or all where there is none such: "12" is not sought inside "2012".
     """
+    places = list(_places(collapsed, value, start))
+    whole = [span for span, cuts in places if not cuts]
+    return whole or [span for span, _ in places]
+
+
+def find_span(collapsed: Collapsed, value: str, start: int = 0) -> Span | None:
+    """The first of `find_spans`, or None."""
+    first: Span | None = None
+    for span, cuts in _places(collapsed, value, start):
+        if not cuts:
+            return span
+        first = first or span
+    return first
+
+
+def _places(collapsed: Collapsed, value: str, start: int) -> Iterator[tuple[Span, bool]]:
+    """Each place, and whether a word goes on beyond it."""
     wanted = " ".join(value.split())
-    if not wanted:
-        return None
-    cut: Span | None = None
     text, offsets = collapsed.text, collapsed.offsets
-    at = text.find(wanted, bisect_left(offsets, start))
+    at = text.find(wanted, bisect_left(offsets, start)) if wanted else -1
     while at >= 0:
         end = at + len(wanted)
-        span = Span(offsets[at], offsets[end - 1] + 1)
-        if not _inside_word(text, at) and not _inside_word(text, end):
-            return span
-        cut = cut or span
+        yield Span(offsets[at], offsets[end - 1] + 1), _inside_word(text, at) or _inside_word(text, end)
         at = text.find(wanted, at + 1)
-    return cut
 
 
 def _inside_word(text: str, at: int) -> bool:
