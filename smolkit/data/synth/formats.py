@@ -87,6 +87,7 @@ PHONES = {
     "it": ("0# ########", "+39 3## ### ####", "3## #######"),
     "pt": ("2## ### ###", "+351 9## ### ###", "+55 11 9####-####"),
 }
+IBANS = {"de": ("DE", 18), "es": ("ES", 20), "fr": ("FR", 23), "pt": ("PT", 21)}  # figures after the check
 STREETS = {
     "en": "{n} {street}",
     "fr": "{n} {street}",
@@ -165,9 +166,10 @@ def postcode(rng: Random, lang: str, city: str) -> str:
     return f"{_digits('####-###' if lang == 'pt' else '#####', rng)} {city}"
 
 
-def iban(rng: Random, country: str) -> str:
-    """An IBAN with valid check digits, without spaces."""
-    account = "".join(str(rng.randint(0, 9)) for _ in range(18 if country == "DE" else 20))
+def iban(rng: Random, lang: str) -> str:
+    """An IBAN of figures with valid check digits, without spaces."""
+    country, length = IBANS[lang if lang in IBANS else rng.choice(list(IBANS))]
+    account = "".join(str(rng.randint(0, 9)) for _ in range(length))
     letters = "".join(str(ord(char) - 55) for char in country)
     return f"{country}{98 - int(account + letters + '00') % 97:02}{account}"
 

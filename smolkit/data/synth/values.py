@@ -142,6 +142,12 @@ class Draw:
         text = formats.phone(self.rng, self.lang)
         return Value(text, "phone", "".join(char for char in text if char.isdigit() or char == "+"))
 
+    def iban(self) -> Value:
+        """An account number, in groups of four in most documents."""
+        account = formats.iban(self.rng, self.lang)
+        groups = " ".join(account[start : start + 4] for start in range(0, len(account), 4))
+        return Value(groups if self.rng.random() < 0.6 else account, "iban", account)
+
     def email(self, owner: Value | None = None) -> Value:
         local = formats.ascii_slug((owner or self.person()).text, ".")
         address = f"{local}@{self.invented().lower()}.{self.rng.choice(pools.DOMAINS[self.lang])}"

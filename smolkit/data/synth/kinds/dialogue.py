@@ -1,0 +1,162 @@
+"""A dialogue with a booking assistant: a trip, a taxi or a haircut, changed once before it is settled."""
+
+from __future__ import annotations
+
+from smolkit.data.synth.kind import Kind
+from smolkit.data.synth.values import Draw, Record, Value
+
+SERVICES = ("train", "taxi", "hairdresser")
+
+
+def draw(d: Draw) -> Record:
+    service = d.rng.choice(SERVICES)
+    slots: dict[str, dict[str, Value]] = {
+        "train": {"from": d.city(), "to": d.city(), "day": d.day(), "departs": d.time(), "seats": d.count(1, 8)},
+        "taxi": {"pickup": d.address(), "drop": Value(d.word("places").replace("*", d.invented())), "at": d.time()},
+        "hairdresser": {"stylist": d.text("first names"), "treatment": d.text("treatments"), "slot": d.time(9, 18)},
+    }
+    common = {"name": d.person(), "phone": d.phone(), "price": d.money(8, 150, cents=0.3)}
+    others = {"seats": Value.never()} if service != "train" and d.rng.random() < 0.4 else {}
+    return {"service": d.said("service", service, SERVICES), **slots[service], **common, **others}
+
+
+EN = r"""
+names
+  service: service|intent|domain
+  from: origin|from|departure city
+  to: destination|to|arrival city
+  day: travel date|date|day
+  departs: departure time|leaving at|time
+  seats: seats|number of tickets|passengers
+  pickup: pickup|pickup address|pick up at
+  drop: drop-off|destination|drop off
+  at: pickup time|time|taxi time
+  stylist: stylist|hairdresser|stylist name
+  treatment: treatment|type of appointment|hair service
+  slot: appointment time|time|slot
+  name: customer name|name|caller
+  phone: phone|callback number|phone number
+  price: price|fare|cost
+pool places
+  the airport|* Station|Hotel *|the * Museum|* Stadium|* Hospital
+pool treatments
+  a haircut|a beard trim|colouring|highlights|a blow-dry|a perm
+whole
+  User: I need <a train|train tickets> to {to}, please.
+    Agent: Where do you leave from?
+    User: From {from}[, on {day}].
+    [Agent: There is one at {#time}. User: Too early.]
+    [Agent: The one at {departs} is free. User: Perfect.]
+    [Agent: How many seats? User: {seats}, please.]
+    [Agent: That is {price}.]
+    [Agent: Your name? User: {name}.]
+  Caller: Hello, I would like to go from {from} to {to} by train[, on {day}].
+    [Clerk: We have {seats} seats left in one row. Caller: I take all of them.]
+    [Clerk: You leave at {departs} and pay {price}.]
+    [Caller: My phone number is {phone}.]
+  User: Can you send a taxi to {pickup}?
+    Agent: Sure. Where to?
+    User: To {drop}[, at {at}].
+    [Agent: It will cost about {price}.]
+    [Agent: Who is travelling? User: {name}.]
+    [Agent: A number? User: {phone}.]
+  Caller: A cab to {drop}, please[, for {at}].
+    Driver: Where are you?
+    Caller: {pickup}.[ The name is {name}.]
+    [Driver: The fare is {price}.]
+  User: I'd like to book {treatment}[ with {stylist}].
+    [Agent: {#time} or {slot}? User: {slot} is better.]
+    [Agent: It costs {price}.]
+    [User: My name is {name}.]
+    [User: You can reach me at {phone}.]
+  Caller: Is {stylist} free for {treatment}?
+    Salon: Yes[, at {slot}].
+    [Caller: Fine, note {name}.][ Salon: The price is {price}.]
+"""
+
+FR = r"""
+names
+  service: service|domaine
+  from: origine|ville de départ
+  to: destination|ville d'arrivée
+  day: date du voyage|date
+  departs: heure de départ|départ à
+  seats: places|nombre de billets
+  pickup: adresse de prise en charge|prise en charge
+  drop: arrivée|destination
+  at: heure de prise en charge|heure
+  stylist: coiffeur|nom du coiffeur
+  treatment: prestation|type de rendez-vous
+  slot: heure du rendez-vous|heure
+  name: nom du client|nom
+  phone: téléphone|numéro de rappel
+  price: prix|tarif
+pool places
+  l'aéroport|la gare *|l'hôtel *|le musée *
+pool treatments
+  une coupe|une couleur|un brushing|une taille de barbe
+whole
+  Client : Je voudrais un train pour {to}.
+    Agent : D'où partez-vous ?
+    Client : De {from}[, le {day}].
+    [Agent : Il reste celui de {departs}. Client : Parfait.]
+    [Agent : Combien de places ? Client : {seats}.]
+    [Agent : Cela fait {price}.]
+    [Agent : À quel nom ? Client : {name}.]
+  Client : Un taxi, s'il vous plaît, au {pickup}.
+    Agent : Où allez-vous ?
+    Client : Destination : {drop}[, à {at}].
+    [Agent : Comptez {price}.]
+    [Client : Mon numéro est le {phone}.]
+  Client : Je voudrais {treatment}[ avec {stylist}].
+    [Agent : {#time} ou {slot} ? Client : Plutôt {slot}.]
+    [Agent : Le prix est de {price}.]
+    [Client : Au nom de {name}.]
+"""
+
+DE = r"""
+names
+  service: Dienst|Bereich
+  from: Abfahrtsort|von
+  to: Ziel|nach
+  day: Reisetag|Datum
+  departs: Abfahrtszeit|Abfahrt
+  seats: Plätze|Anzahl Fahrkarten
+  pickup: Abholadresse|Abholung
+  drop: Fahrtziel|Ziel
+  at: Abholzeit|Uhrzeit
+  stylist: Friseur|Name des Friseurs
+  treatment: Leistung|Behandlung
+  slot: Terminzeit|Uhrzeit
+  name: Kundenname|Name
+  phone: Telefon|Rückrufnummer
+  price: Preis|Fahrpreis
+pool places
+  Flughafen|Bahnhof *|Hotel *|Museum *
+pool treatments
+  Haarschnitt|Färben|Föhnen|Bartschnitt
+whole
+  Kunde: Ich brauche einen Zug nach {to}.
+    Service: Von wo fahren Sie?
+    Kunde: Ab {from}[, am {day}].
+    [Service: Um {departs} Uhr ist noch etwas frei. Kunde: Gut.]
+    [Service: Wie viele Plätze? Kunde: {seats}.]
+    [Service: Das macht {price}.]
+    [Service: Ihr Name? Kunde: {name}.]
+  Kunde: Bitte ein Taxi, Abholung: {pickup}.
+    Zentrale: Wohin?
+    Kunde: Ziel: {drop}[, um {at} Uhr].
+    [Zentrale: Das kostet etwa {price}.]
+    [Kunde: Meine Nummer ist {phone}.]
+  Kunde: Einen Termin bitte, {treatment}[ bei {stylist}].
+    [Salon: {#time} oder {slot} Uhr? Kunde: Lieber {slot} Uhr.]
+    [Salon: Der Preis ist {price}.]
+    [Kunde: Mein Name ist {name}.]
+"""
+
+KIND = Kind(
+    draw,
+    wording={"en": EN, "fr": FR, "de": DE},
+    core=("service", "from", "to", "pickup", "drop", "treatment"),
+    layouts={"whole": 1},
+)
