@@ -49,7 +49,8 @@ enum urgent
 pool files
   report|minutes|budget|offer|photos|plan|contract|results|invoice|slides|draft|timesheet
 pool subjects
-  Meeting about|Offer for|Question on|Update:|Delivery of|Budget|Visit to|Draft of|Feedback on|Contract with|Problem with|Order for
+  Meeting about|Offer for|Question on|Update:|Delivery of|Budget|Visit to|Draft of|Feedback on
+  Contract with|Problem with|Order for
 whole
   From: {from}
     To: {to}

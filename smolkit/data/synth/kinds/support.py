@@ -93,7 +93,8 @@ enum resolved
   yes: cela remarche
   no: cela ne marche toujours pas
 pool problems
-  l'écran reste noir|il n'y a plus de son|la batterie se vide en une heure|le couvercle ne ferme pas|il redémarre sans cesse|
+  l'écran reste noir|il n'y a plus de son|la batterie se vide en une heure
+  le couvercle ne ferme pas|il redémarre sans cesse
   un bouton est bloqué|il fuit|le câble est déchiré
 whole
   Conseiller : Bonjour, que puis-je faire pour vous ?
@@ -130,7 +131,8 @@ enum resolved
   yes: já funciona
   no: continua sem funcionar
 pool problems
-  o ecrã fica preto|não há som|a bateria dura uma hora|a tampa não fecha|reinicia sozinho|um botão está preso|verte água
+  o ecrã fica preto|não há som|a bateria dura uma hora
+  a tampa não fecha|reinicia sozinho|um botão está preso|verte água
 whole
   Assistente: Bom dia, em que posso ajudar?
     Cliente: Fala {customer}. No meu {device}, {problem}.
