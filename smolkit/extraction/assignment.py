@@ -61,16 +61,12 @@ def _lowest_optimum(weights: Weights) -> list[tuple[int, int]]:
     square[:rows, :columns] = weights
     _, column = linear_sum_assignment(square, maximize=True)
     tight = _edges_of_optima(square, column)
-    owner = np.argsort(column)
     for row in range(rows):
-        for target in np.flatnonzero(tight[row] & (square[row] > 0)):
-            if target == column[row]:
-                break
-            chain = _chain(tight, column, int(owner[target]), int(column[row]), row)
-            if chain:
-                column[chain], column[row] = [*column[chain[1:]], column[row]], target
-                owner = np.argsort(column)
-                break
+        targets = np.flatnonzero(tight[row] & (square[row] > 0))
+        if square[row, column[row]] > 0:
+            targets = targets[targets < column[row]]
+        if len(targets):
+            _take_lowest(row, targets, tight, column)
     return [(row, int(column[row])) for row in range(rows) if square[row, column[row]] > 0]
 
 
@@ -93,24 +89,30 @@ def _edges_of_optima(square: Weights, column: NDArray[np.intp]) -> NDArray[np.bo
     return tight
 
 
-def _chain(tight: NDArray[np.bool_], column: NDArray[np.intp], start: int, goal: int, settled: int) -> list[int] | None:
-    """Rows from `start` on, each able to take the column of the next and the last to take `goal`.
+def _take_lowest(row: int, targets: NDArray[np.intp], tight: NDArray[np.bool_], column: NDArray[np.intp]) -> None:
+    """Give `row` the first of the `targets` that it can have, the rows after it trading columns; changes `column`.
 
-    Rows up to `settled` keep their columns. None where there is no such chain.
+    Rows before it keep theirs. The rows that can trade are found backwards, from those that can take the column that
+    `row` gives up: each is noted with the row whose column it takes itself.
     """
-    if start <= settled:
-        return None
-    came_from: dict[int, int | None] = {start: None}
-    queue = deque([start])
+    freed = column[row]
+    takes_from: dict[int, int | None] = {}
+    waiting = np.arange(len(column)) > row
+    queue: deque[int | None] = deque([None])
     while queue:
-        row = queue.popleft()
-        if tight[row, goal]:
-            chain = [row]
-            while (before := came_from[chain[-1]]) is not None:
-                chain.append(before)
-            return chain[::-1]
-        for after in range(settled + 1, len(column)):
-            if after not in came_from and tight[row, column[after]]:
-                came_from[after] = row
-                queue.append(after)
-    return None
+        giver = queue.popleft()
+        takers = np.flatnonzero(waiting & tight[:, freed if giver is None else column[giver]])
+        waiting[takers] = False
+        takes_from.update(dict.fromkeys(takers.tolist(), giver))
+        queue.extend(takers.tolist())
+    owner = np.argsort(column)
+    for target in targets:
+        giver = int(owner[target])
+        if giver not in takes_from:
+            continue
+        column[row] = target
+        while (after := takes_from[giver]) is not None:
+            column[giver] = column[after]
+            giver = after
+        column[giver] = freed
+        return
