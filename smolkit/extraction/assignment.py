@@ -61,12 +61,17 @@ def _lowest_optimum(weights: Weights) -> list[tuple[int, int]]:
     square[:rows, :columns] = weights
     _, column = linear_sum_assignment(square, maximize=True)
     tight = _edges_of_optima(square, column)
+    may_trade = np.ones(len(square), dtype=bool)
     for row in range(rows):
+        may_trade[row] = False
         targets = np.flatnonzero(tight[row] & (square[row] > 0))
         if square[row, column[row]] > 0:
             targets = targets[targets < column[row]]
         if len(targets):
-            _take_lowest(row, targets, tight, column)
+            _take_lowest(row, targets, tight, column, may_trade)
+        if square[row, column[row]] == 0:  # stays without a partner, in whichever column that others leave
+            tight[row] &= square[row] == 0
+            may_trade[row] = True
     return [(row, int(column[row])) for row in range(rows) if square[row, column[row]] > 0]
 
 
@@ -89,15 +94,21 @@ def _edges_of_optima(square: Weights, column: NDArray[np.intp]) -> NDArray[np.bo
     return tight
 
 
-def _take_lowest(row: int, targets: NDArray[np.intp], tight: NDArray[np.bool_], column: NDArray[np.intp]) -> None:
-    """Give `row` the first of the `targets` that it can have, the rows after it trading columns; changes `column`.
+def _take_lowest(
+    row: int,
+    targets: NDArray[np.intp],
+    tight: NDArray[np.bool_],
+    column: NDArray[np.intp],
+    may_trade: NDArray[np.bool_],
+) -> None:
+    """Give `row` the first of the `targets` that it can have, other rows trading columns; changes `column` in place.
 
-    Rows before it keep theirs. The rows that can trade are found backwards, from those that can take the column that
-    `row` gives up: each is noted with the row whose column it takes itself.
+    Those that can trade are found backwards, from the rows that can take the column that `row` gives up: each is
+    noted with the row whose column it takes itself.
     """
     freed = column[row]
     takes_from: dict[int, int | None] = {}
-    waiting = np.arange(len(column)) > row
+    waiting = may_trade.copy()
     queue: deque[int | None] = deque([None])
     while queue:
         giver = queue.popleft()

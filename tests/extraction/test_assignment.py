@@ -33,7 +33,7 @@ def exhaustive(weights):
 weights = st.integers(1, 4).flatmap(
     lambda rows: st.integers(1, 4).flatmap(
         lambda columns: st.lists(
-            st.sampled_from([0.0, 0.5, 1.0, 1 / 3, 2.0]), min_size=rows * columns, max_size=rows * columns
+            st.sampled_from([0.0, 0.5, 1.0, 1 / 3, 2 / 3, 2.0]), min_size=rows * columns, max_size=rows * columns
         ).map(lambda values: np.array(values).reshape(rows, columns))
     )
 )
@@ -54,6 +54,20 @@ def test_the_pairs_are_the_lowest_of_the_best_assignments(matrix):
 def test_a_tie_over_a_longer_circle_is_broken_by_the_lowest_index():
     circle = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
     assert best_pairs(circle) == [(0, 1), (1, 2), (2, 0)]
+
+
+def test_an_item_without_a_partner_does_not_stand_in_the_way_of_a_lower_pairing():
+    third, half = 1 / 3, 1 / 2
+    matrix = np.array(
+        [
+            [third, 0, 0, half],
+            [2 * third, 0, half, 2 * third],
+            [half, 0, 1, 1],
+            [0, third, 1, 0],
+            [2 * third, 0, 0, 2 * third],
+        ]
+    )
+    assert best_pairs(matrix) == exhaustive(matrix)[1] == [(1, 0), (2, 2), (3, 1), (4, 3)]
 
 
 def test_identical_items_are_paired_in_order():
