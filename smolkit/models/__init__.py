@@ -1,0 +1,19 @@
+"""The zoo, and models in and out: bundled, Hub, directory or GGUF file to one Hugging Face directory."""
+
+from smolkit.models.load import load_model, load_tokenizer
+from smolkit.models.resolve import BUNDLED, bundled_gguf, cache_dir, resolve
+from smolkit.models.save import save_model
+from smolkit.models.zoo import ZOO, Ledger, ModelSpec
+
+__all__ = [
+    "BUNDLED",
+    "ZOO",
+    "Ledger",
+    "ModelSpec",
+    "bundled_gguf",
+    "cache_dir",
+    "load_model",
+    "load_tokenizer",
+    "resolve",
+    "save_model",
+]

@@ -1,0 +1,45 @@
+"""Running models: one extractor over torch and llama.cpp, with decoding held to the template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smolkit.registry import Registry
+
+if TYPE_CHECKING:
+    from smolkit.runtime.extractor import Extractor
+
+RUNTIMES = Registry(
+    "runtime",
+    {
+        "torch": "smolkit.runtime.torch_backend:TorchBackend",
+        "llama.cpp": "smolkit.runtime.llamacpp:LlamaCppBackend",
+    },
+)
+
+
+def open_extractor(
+    model: str | Path,
+    *,
+    runtime: str | None = None,
+    dtype: str = "auto",
+    threads: int | None = None,
+    prompt_format: str | None = None,
+) -> Extractor:
+    """An extractor for a model by any of its names: bundled, directory, Hub id, GGUF file or export directory.
+
+    Without a `runtime`, llama.cpp runs what is or holds a GGUF file and torch all else. `prompt_format` overrides
+    the one that the model says it was trained with.
+    """
+    from smolkit.runtime.extractor import Extractor
+
+    backend = RUNTIMES.load(runtime or default_runtime(model)).open(model, dtype=dtype, threads=threads)
+    return Extractor(backend, prompt_format)
+
+
+def default_runtime(model: str | Path) -> str:
+    """The runtime for a model that names none."""
+    path = Path(model).expanduser()
+    exported = path.is_dir() and not (path / "config.json").is_file() and any(path.glob("*.gguf"))
+    return "llama.cpp" if path.suffix == ".gguf" or exported else "torch"

@@ -1,0 +1,47 @@
+"""What this machine computes well: the dtype to take, and how its allocator should keep memory."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+
+from smolkit.errors import ModelError
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+# glibc's mallopt parameters (malloc.h)
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
+
+
+def pick_dtype(name: str = "auto") -> torch.dtype:
+    """The dtype of that name; `auto` is bfloat16 where the device multiplies it in hardware, else float32."""
+    if name == "auto":
+        return torch.bfloat16 if has_fast_bfloat16() else torch.float32
+    if name not in DTYPES:
+        raise ModelError(f"unknown dtype {name!r}", given=name, known=["auto", *DTYPES])
+    return DTYPES[name]
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether matrix products in bfloat16 are faster than in float32 here: AVX512-BF16, AMX, or a recent GPU."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def keep_freed_memory() -> None:
+    """Let glibc reuse large blocks instead of returning them: a training step frees and asks for the same again.
+
+    Fresh pages must be zeroed by the kernel; measured here, that took a sixth of the time of a step on two cores.
+    Does nothing on other C libraries.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 2**31 - 1)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_MMAP_MAX, 0)

@@ -1,0 +1,61 @@
+"""Weights and tokenizer of a resolved model, with the errors of transformers turned into ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smolkit.errors import ModelError
+from smolkit.models.resolve import resolve
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+def load_model(
+    name: str | Path, *, dtype: torch.dtype, trust_remote_code: bool = False, allow_pickle: bool = False
+) -> PreTrainedModel:
+    """A causal language model in evaluation mode on the CPU, in `dtype`.
+
+    Raises ModelError when the directory's weights do not fill the architecture that its config names: a model with
+    missing tensors would start from random numbers in their place.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    directory = resolve(name, allow_pickle=allow_pickle)
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            directory,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            use_safetensors=None if allow_pickle else True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as exc:
+        line = str(exc).strip().partition("\n")[0]
+        raise ModelError(f"this model cannot be loaded ({line})", where=str(directory)) from exc
+    lost = sorted(report["missing_keys"]) + sorted(str(key[0]) for key in report["mismatched_keys"])
+    if lost:
+        raise ModelError(
+            f"{len(lost)} tensors are missing or of another shape, first {lost[0]!r}",
+            where=str(directory),
+            fix="The file is incomplete or belongs to another architecture",
+        )
+    return model.eval()
+
+
+def load_tokenizer(name: str | Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a resolved model; raises ModelError when the directory has none."""
+    from transformers import AutoTokenizer
+
+    directory = resolve(name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(directory)
+    except (OSError, ValueError, KeyError) as exc:
+        line = str(exc).strip().partition("\n")[0]
+        raise ModelError(f"the tokenizer cannot be loaded ({line})", where=str(directory)) from exc
+    if not tokenizer.is_fast:
+        raise ModelError("the tokenizer has no tokenizer.json, which constrained decoding needs", where=str(directory))
+    return tokenizer

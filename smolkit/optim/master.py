@@ -1,0 +1,85 @@
+"""AdamW whose weights, gradients and moments are float32 while the model computes in bfloat16.
+
+A bfloat16 weight has 8 bits of mantissa: an update smaller than 1/256 of it is lost. The optimizer therefore owns
+float32 masters, gathers each gradient into them as soon as autograd has made it, and rounds to the model after a step
+(mixed-precision training, arXiv:1710.03740).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+
+
+class MasterAdamW(torch.optim.AdamW):
+    """AdamW over float32 masters of the given parameter groups; float32 parameters are their own masters.
+
+    Gradients accumulate in float32 over as many backward passes as come before `step`, which also clears them.
+    Source: decoupled weight decay, arXiv:1711.05101.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]], **defaults: Any):
+        self.pairs: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
+        mastered = [{**group, "params": [self._master(p) for p in group["params"]]} for group in groups]
+        super().__init__(mastered, fused=True, **defaults)
+
+    def _master(self, parameter: torch.nn.Parameter) -> torch.Tensor:
+        if parameter.dtype == torch.float32:
+            return parameter
+        master = parameter.detach().float().requires_grad_()
+        parameter.register_post_accumulate_grad_hook(lambda p: _move_gradient(p, master))
+        self.pairs.append((parameter, master))
+        return master
+
+    def masters(self) -> Iterator[torch.Tensor]:
+        """Every float32 tensor that a step updates, its gradient in `.grad`."""
+        for group in self.param_groups:
+            yield from group["params"]
+
+    def clip_gradients(self, max_norm: float) -> torch.Tensor:
+        """Scale all gradients so that their joint L2 norm is at most `max_norm`; returns the norm before."""
+        return torch.nn.utils.clip_grad_norm_(list(self.masters()), max_norm)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = super().step(closure)
+        for parameter, master in self.pairs:
+            parameter.copy_(master)
+        for master in self.masters():
+            master.grad = None
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"masters": [master.detach() for _, master in self.pairs]}
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        state = dict(state_dict)
+        for (parameter, master), saved in zip(self.pairs, state.pop("masters"), strict=True):
+            master.copy_(saved)
+            parameter.copy_(saved)
+        super().load_state_dict(state)
+
+
+def decay_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """The trainable parameters in two groups: matrices decay, while norms, biases and embeddings do not."""
+    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trainable if p.ndim >= 2 and id(p) not in embeddings]
+    chosen = {id(p) for p in decayed}
+    plain = [p for p in trainable if id(p) not in chosen]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _move_gradient(parameter: torch.Tensor, master: torch.Tensor) -> None:
+    gradient = parameter.grad
+    if gradient is None:
+        return
+    parameter.grad = None
+    if master.grad is None:
+        master.grad = gradient.float()
+    else:
+        master.grad.add_(gradient)

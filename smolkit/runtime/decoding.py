@@ -1,0 +1,168 @@
+"""Greedy decoding of many answers side by side, each held to its own grammar, over any backend.
+
+What the grammar forces (keys, quotes, commas) is fed to the model together with the next chosen token, so it costs no
+step of its own. A matcher that has reached the end of its grammar ends the answer without asking the model. This
+module knows tokens, masks and logits; it knows neither templates nor how a backend computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from smolkit.errors import RuntimeUnavailable
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLTokenizer
+    from numpy.typing import NDArray
+
+
+class Backend(Protocol):
+    """A model that continues several token sequences at once."""
+
+    name: str
+    context_length: int
+    """Most tokens, prompt and answer together, that one sequence may hold."""
+    vocab_size: int
+    max_batch: int
+    """Most sequences that run side by side."""
+    end_ids: frozenset[int]
+    prompt_format: str | None
+    """Id of the format that the model was trained with, if it says."""
+    ll_tokenizer: LLTokenizer
+
+    def encode(self, text: str, *, special: bool) -> list[int]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+    def prefill(self, prompts: Sequence[list[int]]) -> NDArray[np.float32]:
+        """Start one sequence per prompt; the logits after each prompt, float32 [prompts, vocab_size]."""
+
+    def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:
+        """Continue every sequence by its tokens; the logits after them, float32 [sequences, vocab_size].
+
+        An empty list leaves a finished sequence alone; its row of the result means nothing.
+        """
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Answer:
+    """One answer while and after it is decoded."""
+
+    prompt: list[int]
+    matcher: LLMatcher | None
+    max_new_tokens: int
+    tokens: list[int] = field(default_factory=list)
+    forced: int = 0
+    truncated: bool = False
+    done: bool = False
+
+
+def decode(backend: Backend, answers: Sequence[Answer]) -> Iterator[None]:
+    """Run the answers of one batch to their end, yielding after each step so that a caller can look at `tokens`."""
+    openings = [_take_forced(answer) for answer in answers]
+    logits = backend.prefill([answer.prompt + opening for answer, opening in zip(answers, openings, strict=True)])
+    closers = _Closers(backend)
+    while True:
+        following = [
+            [] if answer.done else _advance(answer, row, backend, closers)
+            for answer, row in zip(answers, logits, strict=True)
+        ]
+        yield
+        if not any(following):
+            return
+        logits = backend.append(following)
+
+
+def matcher_for(backend: Backend, grammar: str) -> LLMatcher:
+    """A matcher at the start of a Lark grammar. Raises RuntimeUnavailable when llguidance refuses the grammar."""
+    from llguidance import LLMatcher
+
+    matcher = LLMatcher(backend.ll_tokenizer, LLMatcher.grammar_from_lark(grammar))
+    if matcher.is_error():
+        reason = matcher.get_error().strip().partition("\n")[0]
+        raise RuntimeUnavailable(f"this template and text make a grammar that llguidance refuses ({reason})")
+    return matcher
+
+
+def _advance(answer: Answer, logits: NDArray[np.float32], backend: Backend, closers: _Closers) -> list[int]:
+    """Choose the next token, take what is then forced; the tokens that the model has yet to read."""
+    if answer.matcher is None:
+        token = int(logits.argmax())
+        if token in backend.end_ids or len(answer.tokens) >= answer.max_new_tokens:
+            answer.truncated = token not in backend.end_ids
+            answer.done = True
+            return []
+        answer.tokens.append(token)
+        return [token]
+    allowed = _allowed(answer.matcher, backend.vocab_size)
+    answer.truncated = answer.truncated or len(answer.tokens) >= answer.max_new_tokens
+    chosen = closers.choose(allowed, answer.tokens) if answer.truncated else None
+    token = int(np.where(allowed, logits, -np.inf).argmax()) if chosen is None else chosen
+    answer.matcher.consume_token(token)
+    if token in backend.end_ids:
+        answer.done = True
+        return []
+    answer.tokens.append(token)
+    forced = _take_forced(answer)
+    answer.done = answer.matcher.is_stopped()
+    return [] if answer.done else [token, *forced]
+
+
+def _take_forced(answer: Answer) -> list[int]:
+    """Tokens that the grammar leaves no choice about, taken at once."""
+    if answer.matcher is None or answer.matcher.is_stopped():
+        return []
+    forced = answer.matcher.compute_ff_tokens()
+    answer.matcher.consume_tokens(forced)
+    answer.tokens += forced
+    answer.forced += len(forced)
+    return forced
+
+
+def _allowed(matcher: LLMatcher, vocab_size: int) -> NDArray[np.bool_]:
+    from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
+
+    bitmask = allocate_token_bitmask(1, vocab_size)
+    fill_next_token_bitmask(matcher, bitmask)
+    return np.unpackbits(bitmask.view(np.uint8), bitorder="little")[:vocab_size].view(np.bool_)
+
+
+class _Closers:
+    """Ends an answer that has used up its tokens, at the first place where the grammar lets it end.
+
+    Inside a string that is the quote; elsewhere a missing value or a closing bracket, in this order, so that every
+    key still stands in the answer and it parses.
+    """
+
+    OUTSIDE = (" null", "null", " []", "[]", ' ""', '""', "]", "\n", "}", ",", ", ")
+
+    def __init__(self, backend: Backend):
+        self.backend = backend
+        self.quote = self._ids(('"',))
+        self.outside = self._ids(self.OUTSIDE)
+
+    def choose(self, allowed: NDArray[np.bool_], tokens: list[int]) -> int | None:
+        wanted = self.quote if _inside_string(self.backend.decode(tokens)) else self.outside
+        return next((token for token in wanted if allowed[token]), None)
+
+    def _ids(self, texts: Sequence[str]) -> list[int]:
+        encoded = (self.backend.encode(text, special=False) for text in texts)
+        return [ids[0] for ids in encoded if len(ids) == 1]
+
+
+def _inside_string(text: str) -> bool:
+    inside = escaped = False
+    for char in text:
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = inside
+        elif char == '"':
+            inside = not inside
+    return inside

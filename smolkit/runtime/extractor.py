@@ -1,0 +1,223 @@
+"""Documents in, filled templates out: one interface over every runtime.
+
+An extractor renders prompts, compiles grammars, cuts long documents into windows, runs batches and finds each value
+in its source. What computes the logits is a backend and stays out of sight.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from smolkit.data.render import encode_prompt
+from smolkit.errors import DataError, RuntimeUnavailable, TemplateError
+from smolkit.extraction.answer import parse_answer
+from smolkit.extraction.grammar import compile_grammar
+from smolkit.extraction.prompt import PromptFormat, get_format
+from smolkit.extraction.spans import Span
+from smolkit.extraction.template import Template
+from smolkit.extraction.windows import Window, locate_values, merge, split_windows
+from smolkit.runtime.decoding import Answer, Backend, decode, matcher_for
+
+WINDOW_TOKENS = 2048
+OVERLAP_TOKENS = 128
+_CLOSING_TOKENS = 256
+"""Room behind the token budget, in which an answer that used it up is brought to its end."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One document and the template to fill from it."""
+
+    text: str
+    template: Template
+
+
+@dataclass(frozen=True)
+class Options:
+    """How answers are decoded. `window` and `overlap` are in tokens of the document."""
+
+    verbatim: bool = False
+    """Hold blank leaves, too, to substrings of the document; `verbatim-string` leaves always are."""
+    constrained: bool = True
+    max_new_tokens: int = 512
+    window: int = WINDOW_TOKENS
+    overlap: int = OVERLAP_TOKENS
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The answer for one document; counts and seconds are summed over its windows."""
+
+    output: dict[str, Any] | None
+    """None where an unconstrained answer does not parse."""
+    raw: str
+    spans: dict[str, Span]
+    """Character offsets in the document, by path with indices, of the values that stand there."""
+    truncated: bool
+    """Whether the token budget ended an answer; a constrained one was then closed at the first chance."""
+    prompt_tokens: int
+    new_tokens: int
+    forced_tokens: int
+    """Those of the new tokens that the grammar left no choice about."""
+    seconds: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One window of one request, ready to decode."""
+
+    request: int
+    window: Window
+    answer: Answer
+
+
+class Extractor:
+    """Fills templates with one model."""
+
+    def __init__(self, backend: Backend, prompt_format: str | None = None):
+        self.backend = backend
+        self.prompt_format: PromptFormat = get_format(prompt_format or backend.prompt_format or _guess_format(backend))
+
+    @property
+    def runtime(self) -> str:
+        return self.backend.name
+
+    def extract(self, text: str, template: Template, **options: Any) -> Extraction:
+        """Fill the template from one document; `options` are the fields of `Options`."""
+        return next(self.extract_many([Request(text, template)], **options))
+
+    def extract_many(self, requests: Sequence[Request], **options: Any) -> Iterator[Extraction]:
+        """Fill many templates, in batches of like length; results come in the order of the requests."""
+        chosen = Options(**options)
+        remaining = iter(requests)
+        while chunk := list(islice(remaining, 8 * self.backend.max_batch)):
+            yield from self._run(chunk, chosen)
+
+    def stream(self, text: str, template: Template, **options: Any) -> Iterator[str]:
+        """The raw answer in growing pieces; joined they are `Extraction.raw`. A long document is one window only."""
+        chosen = Options(**options)
+        job = self._job(0, Window(text, 0), template, chosen)
+        shown = ""
+        for _ in decode(self.backend, [job.answer]):
+            whole = self.backend.decode(job.answer.tokens)
+            if not whole.endswith("\ufffd"):  # a character whose bytes have not all come yet
+                yield whole[len(shown) :]
+                shown = whole
+
+    def close(self) -> None:
+        self.backend.close()
+
+    def __enter__(self) -> Extractor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, requests: Sequence[Request], options: Options) -> Iterator[Extraction]:
+        jobs = [
+            self._job(index, window, request.template, options)
+            for index, request in enumerate(requests)
+            for window in self._windows(request, options)
+        ]
+        seconds = [0.0] * len(requests)
+        for batch in self._batches(jobs):
+            began = time.perf_counter()
+            for _ in decode(self.backend, [job.answer for job in batch]):
+                pass
+            for job in batch:
+                seconds[job.request] += (time.perf_counter() - began) / len(batch)
+        for index, request in enumerate(requests):
+            mine = [job for job in jobs if job.request == index]
+            yield replace(self._assemble(request, mine, options), seconds=seconds[index])
+
+    def _windows(self, request: Request, options: Options) -> list[Window]:
+        offsets = token_offsets(self.backend, request.text)
+        overhead = len(encode_prompt(self.prompt_format, request.template, "", self.backend.encode))
+        room = self.backend.context_length - overhead - options.max_new_tokens - _CLOSING_TOKENS
+        if room < 2 * options.overlap:
+            raise DataError(
+                f"the template takes {overhead} tokens of a context of {self.backend.context_length}",
+                fix="Ask for fewer fields at once, or lower the number of new tokens",
+            )
+        return split_windows(request.text, offsets, min(options.window, room), options.overlap)
+
+    def _job(self, request: int, window: Window, template: Template, options: Options) -> _Job:
+        matcher = None
+        if options.constrained:
+            grammar = compile_grammar(
+                template,
+                text=window.text,
+                verbatim=options.verbatim,
+                json_style=self.prompt_format.json_style,
+                missing=self.prompt_format.missing,
+            )
+            matcher = matcher_for(self.backend, grammar)
+        prompt = encode_prompt(self.prompt_format, template, window.text, self.backend.encode)
+        return _Job(request, window, Answer(prompt, matcher, options.max_new_tokens))
+
+    def _batches(self, jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+        """Jobs of like length together; those of one template first, since they share the beginning of the prompt."""
+        ordered = sorted(jobs, key=lambda job: (job.answer.prompt[:64], len(job.answer.prompt)))
+        for start in range(0, len(ordered), self.backend.max_batch):
+            yield ordered[start : start + self.backend.max_batch]
+
+    def _assemble(self, request: Request, jobs: Sequence[_Job], options: Options) -> Extraction:
+        raws = [self.backend.decode(job.answer.tokens) for job in jobs]
+        outputs = [_read(raw, request.template) for raw in raws]
+        starts: dict[str, int] = {}
+        if len(jobs) == 1:
+            output, raw = outputs[0], raws[0]
+        else:
+            merged = merge(request.template, [output for output in outputs if output is not None])
+            output, raw = merged.output, json.dumps(merged.output, ensure_ascii=False)
+            found_in = [job for job, answer in zip(jobs, outputs, strict=True) if answer is not None]
+            starts = {path: found_in[at].window.start for path, at in merged.origins.items()}
+        fits = output is not None and not request.template.problems(output)
+        return Extraction(
+            output=output,
+            raw=raw,
+            spans=locate_values(request.template, output, request.text, starts) if fits else {},
+            truncated=any(job.answer.truncated for job in jobs),
+            prompt_tokens=sum(len(job.answer.prompt) for job in jobs),
+            new_tokens=sum(len(job.answer.tokens) for job in jobs),
+            forced_tokens=sum(job.answer.forced for job in jobs),
+            seconds=0.0,
+            windows=len(jobs),
+        )
+
+
+def token_offsets(backend: Backend, text: str) -> list[tuple[int, int]]:
+    """The (start, end) characters of each token of a text. A character of several tokens counts whole for each."""
+    starts = [at for at, char in enumerate(text) for _ in range(len(char.encode()))] + [len(text)]
+    offsets = []
+    at = 0
+    for token in backend.encode(text, special=False):
+        size = len(backend.ll_tokenizer.decode_bytes([token]))
+        if at + size >= len(starts):
+            raise RuntimeUnavailable("this model's tokenizer changes the text, so long documents cannot be cut by it")
+        end = starts[at + size - 1] + 1 if size else starts[at]
+        offsets.append((starts[at], end))
+        at += size
+    return offsets
+
+
+def _read(raw: str, template: Template) -> dict[str, Any] | None:
+    """The object in an answer, its missing values as null; one that does not fit the template stays as it is."""
+    answer = parse_answer(raw)
+    if answer.invalid or not isinstance(answer.value, dict):
+        return None
+    try:
+        return template.conform(answer.value)
+    except TemplateError:
+        return answer.value
+
+
+def _guess_format(backend: Backend) -> str:
+    """NuExtract's own format where the vocabulary has its end marker, else ours."""
+    return "nuextract-1.5" if len(backend.encode("<|end-output|>", special=True)) == 1 else "smolkit-1"

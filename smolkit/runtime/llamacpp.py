@@ -1,0 +1,187 @@
+"""Decoding with llama.cpp, through the low-level interface of llama-cpp-python.
+
+The beginning that a prompt shares with the one before it stays in the key-value cache. Logits are asked for at the
+last token of each sequence only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from smolkit.errors import ModelError, RuntimeUnavailable
+from smolkit.registry import require
+from smolkit.runtime.llama_log import quiet
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PROMPT_FORMAT_KEY = "smolkit.prompt_format"
+
+
+class LlamaCppBackend:
+    """One GGUF file in llama.cpp. `context_length` is per sequence; all sequences share one cache of cells."""
+
+    name = "llama.cpp"
+
+    def __init__(
+        self, file: Path, *, threads: int | None = None, context_length: int = 4096, max_batch: int = 8, cells: int = 16384
+    ):
+        self.api: Any = require("llama_cpp", extra="gguf", why="running a GGUF file")
+        quiet()
+        self.model = self._load(file)
+        self.vocab = self.api.llama_model_get_vocab(self.model)
+        self.vocab_size = int(self.api.llama_vocab_n_tokens(self.vocab))
+        self.context_length = min(context_length, int(self.api.llama_model_n_ctx_train(self.model)))
+        self.max_batch = max_batch
+        self.context = self._make_context(file, threads or os.cpu_count() or 1, max(cells, self.context_length))
+        self.memory = self.api.llama_get_memory(self.context)
+        self.batch = self.api.llama_batch_init(self.batch_tokens, 0, 1)
+        self.prompt_format = self._metadata(PROMPT_FORMAT_KEY)
+        ends = (self.api.llama_vocab_eos(self.vocab), self.api.llama_vocab_eot(self.vocab))
+        self.end_ids = frozenset(token for token in ends if token >= 0)
+        self.ll_tokenizer = self._make_ll_tokenizer()
+        self._prefix: list[int] = []
+        self._lengths: list[int] = []
+
+    batch_tokens = 2048
+    """Most tokens in one call of llama_decode."""
+
+    @classmethod
+    def open(cls, model: str | Path, *, dtype: str = "auto", threads: int | None = None) -> LlamaCppBackend:
+        """Open a GGUF file, the bundled one, or the best file of an export directory (`gguf_file`)."""
+        return cls(gguf_file(model), threads=threads)
+
+    def encode(self, text: str, *, special: bool) -> list[int]:
+        data = text.encode()
+        buffer = (self.api.llama_token * (len(data) + 8))()
+        count = self.api.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, special)
+        return list(buffer[:count])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return b"".join(self._piece(token) for token in ids).decode("utf-8", errors="replace")
+
+    def prefill(self, prompts: Sequence[list[int]]) -> NDArray[np.float32]:
+        """Sequence 0 holds the shared beginning; sequence i + 1 is prompt i."""
+        shared = _shared_beginning(prompts)
+        kept = _common(self._prefix, shared)
+        for sequence in range(1, self.max_batch + 1):
+            self.api.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+        self.api.llama_memory_seq_rm(self.memory, 0, kept, -1)
+        self._prefix = shared
+        self._decode([(0, at, shared[at], False) for at in range(kept, len(shared))])
+        for sequence in range(1, len(prompts) + 1):
+            self.api.llama_memory_seq_cp(self.memory, 0, sequence, -1, -1)
+        self._lengths = [len(shared)] * len(prompts)
+        return self.append([prompt[len(shared) :] for prompt in prompts])
+
+    def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:
+        entries = []
+        for row, part in enumerate(tokens):
+            start = self._lengths[row]
+            entries += [(row + 1, start + at, token, at == len(part) - 1) for at, token in enumerate(part)]
+            self._lengths[row] += len(part)
+        logits = np.empty((len(tokens), self.vocab_size), np.float32)
+        for sequence, row in self._decode(entries):
+            logits[sequence - 1] = row
+        return logits
+
+    def close(self) -> None:
+        if self.context is not None:
+            self.api.llama_batch_free(self.batch)
+            self.api.llama_free(self.context)
+            self.api.llama_model_free(self.model)
+            self.context = self.model = None
+
+    def _decode(self, entries: Sequence[tuple[int, int, int, bool]]) -> list[tuple[int, NDArray[np.float32]]]:
+        """Run (sequence, position, token, wanted) entries; (sequence, logits) of the wanted ones."""
+        results = []
+        for start in range(0, len(entries), self.batch_tokens):
+            part = entries[start : start + self.batch_tokens]
+            batch = self.batch
+            batch.n_tokens = len(part)
+            for at, (sequence, position, token, wanted) in enumerate(part):
+                batch.token[at], batch.pos[at], batch.logits[at] = token, position, wanted
+                batch.n_seq_id[at] = 1
+                batch.seq_id[at][0] = sequence
+            status = self.api.llama_decode(self.context, batch)
+            if status != 0:
+                raise RuntimeUnavailable(
+                    f"llama.cpp could not run a batch of {len(part)} tokens (status {status})",
+                    fix="The cache is full: take a shorter text or smaller windows",
+                )
+            for at, (sequence, _, _, wanted) in enumerate(part):
+                if wanted:
+                    pointer = self.api.llama_get_logits_ith(self.context, at)
+                    results.append((sequence, np.ctypeslib.as_array(pointer, (self.vocab_size,)).copy()))
+        return results
+
+    def _load(self, file: Path) -> Any:
+        params = self.api.llama_model_default_params()
+        model = self.api.llama_model_load_from_file(str(file).encode(), params)
+        if not model:
+            raise ModelError("llama.cpp cannot load this file", where=str(file), fix="It is cut short, or no GGUF file")
+        return model
+
+    def _make_context(self, file: Path, threads: int, cells: int) -> Any:
+        params = self.api.llama_context_default_params()
+        params.n_ctx = cells
+        params.n_batch = params.n_ubatch = self.batch_tokens
+        params.n_seq_max = self.max_batch + 1
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = True
+        context = self.api.llama_init_from_model(self.model, params)
+        if not context:
+            raise ModelError("llama.cpp cannot make a context for this model", where=str(file))
+        return context
+
+    def _make_ll_tokenizer(self) -> Any:
+        from llguidance.llamacpp import lltokenizer_from_vocab
+
+        return lltokenizer_from_vocab(self.vocab, eos_token=sorted(self.end_ids))
+
+    def _metadata(self, key: str) -> str | None:
+        buffer = ctypes.create_string_buffer(256)
+        size = self.api.llama_model_meta_val_str(self.model, key.encode(), buffer, len(buffer))
+        return buffer.value.decode() if size >= 0 else None
+
+    def _piece(self, token: int) -> bytes:
+        buffer = ctypes.create_string_buffer(512)
+        size = self.api.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
+        return buffer.raw[: max(size, 0)]
+
+
+def gguf_file(model: str | Path) -> Path:
+    """The GGUF file that a name means: a file, `bundled`, or the only one (else the smallest) of a directory."""
+    from smolkit.models import BUNDLED, bundled_gguf
+
+    if str(model) == BUNDLED:
+        return bundled_gguf()
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    files = sorted(path.glob("*.gguf"), key=lambda file: file.stat().st_size) if path.is_dir() else []
+    if not files:
+        raise ModelError(
+            "no GGUF file here, which llama.cpp needs",
+            where=str(model),
+            fix=f"Write one: smolkit export {model} --target gguf",
+        )
+    return files[0]
+
+
+def _shared_beginning(prompts: Sequence[list[int]]) -> list[int]:
+    first, last = min(prompts), max(prompts)
+    longest = min(len(prompt) for prompt in prompts) - 1  # each needs a token of its own to yield logits
+    return first[: min(_common(first, last), longest)]
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Length of the common beginning of two token sequences."""
+    shorter = min(len(one), len(other))
+    return next((at for at in range(shorter) if one[at] != other[at]), shorter)

@@ -1,0 +1,183 @@
+"""The one file that knows TRL and PEFT: their trainer run over our steps, our loss and our optimizer.
+
+TRL brings the loop, callbacks, checkpoints and resuming. Ours are the parts that decide speed and exactness: steps
+planned beforehand, logits at labels only, float32 masters, and loss weighted by tokens over a whole step.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch.nn.functional import cross_entropy
+from transformers import PrinterCallback, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from smolkit.data.batches import Step, collate
+from smolkit.data.render import IGNORED, Example
+from smolkit.optim.master import MasterAdamW, decay_groups
+from smolkit.train.recipe import FinetuneRecipe, Lora
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+class AnswerTrainer(SFTTrainer):
+    """SFTTrainer whose items are whole optimizer steps, each a list of micro-batches.
+
+    `measure(step)` returns the development figures, `eval_f1` among them; it takes the place of an evaluation loss.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel | PeftModel,
+        tokenizer: PreTrainedTokenizerFast,
+        recipe: FinetuneRecipe,
+        steps: Sequence[Step],
+        examples: Sequence[Example],
+        run_dir: Path,
+        callbacks: Sequence[TrainerCallback] = (),
+        measure: Callable[[int], dict[str, float]] | None = None,
+    ):
+        self.recipe = recipe
+        self.measure = measure
+        pad_id = int(tokenizer.pad_token_id)
+
+        def fetch(items: list[dict[str, int]]) -> dict[str, Any]:
+            return {"micro": [collate(micro, examples, pad_id) for item in items for micro in steps[item["step"]]]}
+
+        super().__init__(
+            model=model,
+            args=_arguments(recipe, len(steps), run_dir, measured=measure is not None),
+            data_collator=fetch,
+            train_dataset=Dataset.from_dict({"step": list(range(len(steps)))}),
+            eval_dataset=Dataset.from_dict({"step": [0]}) if measure else None,
+            processing_class=tokenizer,
+            callbacks=list(callbacks),
+        )
+        self.remove_callback(PrinterCallback)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            section = self.recipe.optimizer
+            self.optimizer = MasterAdamW(
+                decay_groups(self.model, section.weight_decay), lr=section.lr, betas=section.betas, eps=section.eps
+            )
+        return self.optimizer
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LambdaLR:
+        if self.lr_scheduler is None:
+            schedule = self.recipe.schedule.build(num_training_steps)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, schedule)
+        return self.lr_scheduler
+
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Forward and backward over the micro-batches of a step; the mean loss over all its labels."""
+        model.train()
+        micro_batches = self._prepare_inputs(inputs)["micro"]
+        labelled = sum(int((batch["labels"] != IGNORED).sum()) for batch in micro_batches)
+        total = torch.zeros((), device=self.args.device)
+        for batch in micro_batches:
+            loss = answer_loss(model, batch["input_ids"], batch["labels"]) / labelled
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def evaluate(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> dict[str, float]:
+        assert self.measure is not None
+        self.model.eval()
+        figures = self.measure(self.state.global_step)
+        self.log(dict(figures))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
+        return figures
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        return 0  # the ledger counts them, from the plan
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
+        return _masters(self.optimizer).clip_gradients(self.args.max_grad_norm)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the card is written once, with the measured figures, beside the finished model."""
+
+
+def answer_loss(model: torch.nn.Module, input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Sum of the cross-entropies at labelled positions, float32 scalar.
+
+    Shapes: both int64 [rows, length]; `labels` holds -100 where there is no loss. The vocabulary is a fifth of a small
+    model's work, so the head runs only at the positions that predict a label.
+    """
+    causal = model.get_base_model() if isinstance(model, PeftModel) else model
+    hidden = causal.model(input_ids=input_ids, use_cache=False).last_hidden_state
+    targets = labels[:, 1:]
+    predicting = targets != IGNORED
+    logits = causal.lm_head(hidden[:, :-1][predicting])
+    return cross_entropy(logits.float(), targets[predicting], reduction="sum")
+
+
+def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
+    """The model with fresh adapters in its own dtype; the optimizer keeps their float32 masters."""
+    torch.manual_seed(seed)
+    targets = section.targets if isinstance(section.targets, str) else list(section.targets)
+    config = LoraConfig(
+        r=section.r,
+        lora_alpha=section.alpha,
+        lora_dropout=section.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config, autocast_adapter_dtype=False)
+
+
+def merge_lora(model: PeftModel) -> PreTrainedModel:
+    """The base model in float32 with the adapters added to its weights, ties kept."""
+    merged = model.float().merge_and_unload()
+    merged.tie_weights()
+    return merged
+
+
+def _masters(optimizer: Any) -> MasterAdamW:
+    return getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
+
+
+def _arguments(recipe: FinetuneRecipe, steps: int, run_dir: Path, *, measured: bool) -> SFTConfig:
+    save_every, measure_every = recipe.checkpoint.every, recipe.dev.every
+    watch = measured and measure_every is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return SFTConfig(
+            output_dir=str(run_dir),
+            max_steps=steps,
+            per_device_train_batch_size=1,
+            gradient_accumulation_steps=1,
+            train_sampling_strategy="sequential",
+            dataset_kwargs={"skip_prepare_dataset": True},
+            remove_unused_columns=False,
+            max_grad_norm=recipe.optimizer.clip,
+            learning_rate=recipe.optimizer.lr,
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            save_strategy="steps" if save_every else "no",
+            save_steps=save_every or steps,
+            save_total_limit=recipe.checkpoint.keep,
+            eval_strategy="steps" if watch else "no",
+            eval_steps=measure_every or steps,
+            load_best_model_at_end=bool(watch and save_every),
+            metric_for_best_model="eval_f1" if watch and save_every else None,
+            greater_is_better=True if watch and save_every else None,
+            gradient_checkpointing=False,
+            bf16=False,
+            use_cpu=not torch.cuda.is_available(),
+            seed=recipe.seed,
+            report_to="none",
+            disable_tqdm=True,
+        )
