@@ -70,8 +70,13 @@ def _attempt(rng: Random, name: str, split: str) -> dict[str, Any] | None:
     if len(text) > LONGEST_TEXT or split_of(text) != split:
         return None
     keys = kind.phrases[lang if rng.random() < NATIVE_KEYS else "en"]
-    template, output = Shape(writer, text, disturbance, keys, kind.groups).build()
-    return {"lang": lang, "text": text, "template": template, "output": output} if len(template) > 1 else None
+    template, output = Shape(name, writer, text, disturbance, keys, kind.groups).build()
+    return {"lang": lang, "text": text, "template": template, "output": output} if asks_enough(template) else None
+
+
+def asks_enough(template: dict[str, Any]) -> bool:
+    """Whether a template has two keys, or one that holds more."""
+    return len(template) > 1 or any(isinstance(node, dict | list) and node for node in template.values())
 
 
 def _random(*parts: object) -> Random:

@@ -42,7 +42,7 @@ class Writer:
     draw: Draw
     record: Record
     present: set[str]
-    said: dict[str, str | list[str] | set[str]] = field(default_factory=dict)
+    said: dict[str, str | list[str] | frozenset[str]] = field(default_factory=dict)
 
     def sayable(self, pattern: str) -> bool:
         """Whether a sentence's fields are all present and none of them was said already."""
@@ -59,7 +59,7 @@ class Writer:
             return inner if keep else ""
 
         lines = ((line, OPTIONAL.sub(optional, line)) for line in pattern.split("\n"))
-        pattern = "\n".join(kept for line, kept in lines if kept.strip() or not line)
+        pattern = "\n".join(kept.strip(" |") for line, kept in lines if kept.strip() or not line)
         pattern = ALTERNATIVES.sub(lambda part: rng.choice(part.group(1).split("|")), pattern)
         return PLACE.sub(lambda place: self._fill(place.group(1), place.group(2), pattern), pattern)
 
@@ -115,7 +115,7 @@ def prose(writer: Writer) -> str:
     parts += body
     if rng.random() < 0.4:
         parts += _sometimes(writer, "close")
-    return rng.choice((" ", " ", " ", "\n")).join(parts)
+    return rng.choice((" ", " ", " ", "\n")).join(parts).replace("\n ", "\n")
 
 
 def body_sentences(writer: Writer) -> list[str]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 ALTERNATIVES = re.compile(r"<([^<>]*)>")
@@ -68,9 +69,10 @@ def parse(block: str) -> Phrases:
     )
 
 
-def needs(pattern: str) -> set[str]:
+@cache
+def needs(pattern: str) -> frozenset[str]:
     """The fields without which a sentence cannot be said."""
-    return {name for mark, name in PLACE.findall(OPTIONAL.sub("", pattern)) if not mark}
+    return frozenset(name for mark, name in PLACE.findall(OPTIONAL.sub("", pattern)) if not mark)
 
 
 def _entries(block: str) -> Iterator[tuple[str, str]]:

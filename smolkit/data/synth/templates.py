@@ -23,6 +23,7 @@ TYPES = {  # leaf types that may ask for a family of values, as often as they st
     "time": ("time", "verbatim-string"),
     "moment": ("date-time",),
     "money": ("verbatim-string", "number", "string"),
+    "duration": ("verbatim-string", "duration"),
     "measure": ("verbatim-string", "number"),
     "integer": ("integer", "integer", "number", "verbatim-string"),
     "flag": ("boolean",),
@@ -38,6 +39,8 @@ TYPES = {  # leaf types that may ask for a family of values, as often as they st
 }
 KEY_HELD_OUT_FROM = 3  # the last of so many names of a field is a key in test rows only
 NESTED = 0.4
+WRAPPED = 0.05  # of the templates hold everything under one key
+FLATTENED = 0.12  # of the lists of objects are asked for as a list of their first field
 NATIVE_KEYS = 0.35
 MOST_LEAVES = 8
 NOT_A_KEY = re.compile(r"[^\w\s'-]")
@@ -58,6 +61,7 @@ CASE_WEIGHTS = {"snake": 9, "camel": 4, "title": 3, "spaces": 2, "sentence": 2, 
 class Shape:
     """One row's template in the making."""
 
+    kind: str
     writer: Writer
     text: str
     noise: Noise
@@ -75,10 +79,9 @@ class Shape:
 
     def build(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The template and the answer."""
-        asked = self._asked()
         template: dict[str, Any] = {}
         output: dict[str, Any] = {}
-        for group, names in self._grouped(asked):
+        for group, names in self._grouped(self._asked()):
             inside, answers = ({}, {}) if group else (template, output)
             if group:
                 key = self._key(group, template)
@@ -90,7 +93,16 @@ class Shape:
                 key = self._key(f"{group}.{name}" if f"{group}.{name}" in self.names.names else name, inside)
                 if key is not None:
                     inside[key], answers[key] = self._node(name)
-        return template, output
+        return self._wrapped(template, output)
+
+    def _wrapped(self, template: dict[str, Any], output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Now and then the whole record stands under one key, as an object or as a list of one."""
+        rng = self.writer.draw.rng
+        if rng.random() > WRAPPED or not template:
+            return template, output
+        listed = rng.random() < 0.5
+        key = CASES[self.case]([f"{self.kind}s" if listed else self.kind])
+        return ({key: [template]}, {key: [output]}) if listed else ({key: template}, {key: output})
 
     def _asked(self) -> list[str]:
         """Some of the fields that are said, and now and then one that is not."""
@@ -123,7 +135,7 @@ class Shape:
     def _hinted(self, name: str) -> bool:
         """Whether the text holds an absent field's value by chance, or says it in another field's words."""
         value = self.writer.record[name]
-        return isinstance(value, Value) and bool(value.text) and value.text in self.text
+        return isinstance(value, Value) and bool(value.text) and self.noise.value(value.text) in self.text
 
     def _grouped(self, asked: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Fields in order, those of a group together under its name where the row nests."""
@@ -166,7 +178,10 @@ class Shape:
     def _objects(self, name: str, items: Sequence[dict[str, Value]]) -> tuple[Any, Any]:
         """A list of objects, or a list of one of their fields."""
         rng = self.writer.draw.rng
-        said = self.writer.said.get(name, set())
+        said: Any = self.writer.said.get(name, frozenset())
+        first = next(iter(items[0]))
+        if rng.random() < FLATTENED and (first in said or not said):
+            return self._scalars(name, [item[first] for item in items])
         known = [part for part in items[0] if f"{name}.{part}" in self.names.names]
         parts = [part for part in known if (part in said or not said)] or known
         parts = rng.sample(parts, rng.randint(min(2, len(parts)), len(parts)))
@@ -195,4 +210,4 @@ class Shape:
 def keys_of(phrases: Phrases, name: str, split: str) -> list[str]:
     """The names of a field that can be keys in a split; a name with signs in it ("No.") is only a label."""
     found = [words for words in phrases.names[name] if not NOT_A_KEY.search(words)]
-    return found[:-1] if split == "train" and len(found) >= KEY_HELD_OUT_FROM else found
+    return found[:-1] if split != "test" and len(found) >= KEY_HELD_OUT_FROM else found

@@ -110,7 +110,7 @@ class Draw:
     # People and places
 
     def person(self) -> Value:
-        last = self.invented() if self.rng.random() < 0.2 else self.word("last names")
+        last = self.invented() if self.rng.random() < 0.35 else self.word("last names")
         return Value(f"{self.word('first names')} {last}")
 
     def company(self) -> Value:
@@ -186,6 +186,10 @@ class Draw:
         number = formats.whole(round(self.rng.uniform(low, high), digits))
         return Value(f"{formats.decimal(number, self.lang)} {unit}", "measure", number)
 
+    def minutes(self, low: int, high: int) -> Value:
+        number = self.rng.randint(low, high)
+        return Value(f"{number} min", "duration", f"PT{number}M")
+
     def percent(self, low: int, high: int) -> Value:
         number = self.rng.randint(low, high)
         return Value(f"{number} %" if self.lang in ("fr", "de", "es") else f"{number}%", "measure", number)
@@ -198,6 +202,11 @@ class Draw:
             day = date(2018, 1, 1) + timedelta(self.rng.randrange(365 * 10))
         else:
             day = date.fromisoformat(str(after.typed)) + timedelta(self.rng.randint(*days))
+        return Value(formats.date(day, self.lang, self.habits), "date", day.isoformat())
+
+    def birthday(self) -> Value:
+        """A day on which somebody now of age was born."""
+        day = date(1945, 1, 1) + timedelta(self.rng.randrange(365 * 60))
         return Value(formats.date(day, self.lang, self.habits), "date", day.isoformat())
 
     def day(self) -> Value:

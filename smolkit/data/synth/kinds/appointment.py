@@ -9,7 +9,7 @@ from smolkit.data.synth.values import Draw, Record, Value
 def draw(d: Draw) -> Record:
     return {
         "patient": d.person(),
-        "birth": d.date(),
+        "birth": d.birthday(),
         "patient_id": d.code("P-#####|MRN ######|###-##-###"),
         "doctor": Value(f"{d.word('titles')} {d.person().text.split(' ', 1)[1]}"),
         "department": d.text("departments"),
@@ -18,7 +18,7 @@ def draw(d: Draw) -> Record:
         "time": d.time(7, 18),
         "reason": d.text("reasons"),
         "room": d.code("###|@##|#.##"),
-        "duration": d.measure(10, 90, "min"),
+        "duration": d.minutes(10, 90),
         "fasting": d.flag("fasting"),
         "phone": d.phone(),
         "status": d.enum("status"),

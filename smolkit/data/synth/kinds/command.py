@@ -44,7 +44,7 @@ names
   restaurant: restaurant|restaurant name|venue
   guests: party size|number of people|guests
   hour: time|reservation time|booking time
-  city: city|location|town
+  city: city|town
   forecast: date|day|forecast day
   recipient: recipient|contact|send to
   message: message|text|message text

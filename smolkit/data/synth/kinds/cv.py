@@ -26,7 +26,7 @@ def draw(d: Draw) -> Record:
         "email": d.email(person),
         "phone": d.phone(),
         "city": d.city(),
-        "birth": d.date(),
+        "birth": d.birthday(),
         "degree": d.text("degrees"),
         "school": Value(d.word("schools").replace("*", d.word("cities"))),
         "posts": posts,

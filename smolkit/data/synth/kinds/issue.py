@@ -152,7 +152,7 @@ body
   Projet : {project}.
   Signalé par {author}.
 extra
-  Ma collègue {#person} voit la même chose.
+  {#person} voit la même chose.
   Journal complet : {#url}.
 title
   ## Rapport de bogue
@@ -205,7 +205,7 @@ body
   Projekt: {project}.
   Gemeldet von {author}.
 extra
-  Meine Kollegin {#person} hat dasselbe Problem.
+  {#person} hat dasselbe Problem.
   Das Protokoll liegt unter {#url}.
 title
   ## Fehlerbericht

@@ -16,6 +16,7 @@ def draw(d: Draw) -> Record:
         "salary": d.amount(low),
         "experience": d.count(2, 9),
         "skills": d.texts("skills", 2, 4),
+        "benefits": d.enums("benefits", 1, 3),
         "remote": d.flag("remote"),
         "start": d.date(),
         "contact": d.person(),
@@ -32,12 +33,18 @@ names
   salary: salary|annual salary|yearly pay
   experience: years of experience|experience years|required experience
   skills: skills|required skills|requirements
+  benefits: benefits|perks|we offer
   remote: remote|remote work|home office
   start: start date|starting date|available from
   contact: contact person|contact|recruiter
   email: email|e-mail|application email|apply to
   hirer: contact details|apply
   hirer.contact: name|person
+enum benefits
+  company car: company car
+  training: training budget|paid training
+  bonus: yearly bonus|bonus
+  gym: gym membership
 enum contract
   full-time: full-time|40 hours a week
   part-time: part-time|20 hours a week
@@ -53,6 +60,7 @@ open
   Join {company} as our next {role}[ in {city}].
   Vacancy: {role}, {company}[, {city}]
 body
+  We offer {benefits}.
   Salary: {salary} per year.
   You bring {experience} years of experience[ and know {skills}].
   Required skills: {skills}.
@@ -85,12 +93,18 @@ names
   salary: salaire|salaire annuel|rémunération
   experience: années d'expérience|expérience
   skills: compétences|compétences requises
+  benefits: avantages
   remote: télétravail
   start: date de début|date d'entrée|à partir du
   contact: contact|personne à contacter
   email: e-mail|adresse e-mail|courriel
   hirer: candidature
   hirer.contact: nom
+enum benefits
+  company car: voiture de fonction
+  training: formation payée
+  bonus: prime annuelle
+  gym: abonnement de sport
 enum contract
   full-time: temps plein|35 heures par semaine
   part-time: temps partiel|mi-temps
@@ -104,6 +118,7 @@ open
   Nous recrutons ! Poste : {role}[, {city}]. Entreprise : {company}.
   Offre d'emploi chez {company} : {role}[ à {city}].
 body
+  Avantages : {benefits}.
   Salaire : {salary} par an.
   {experience} ans d'expérience demandés.
   Compétences requises : {skills}.
@@ -131,12 +146,18 @@ names
   salary: Gehalt|Jahresgehalt|Vergütung
   experience: Berufsjahre|Jahre Erfahrung
   skills: Kenntnisse|Anforderungen
+  benefits: Leistungen|wir bieten
   remote: Homeoffice
   start: Beginn|Eintrittsdatum|Startdatum
   contact: Ansprechpartner|Kontakt
   email: E-Mail|Mailadresse
   hirer: Bewerbung
   hirer.contact: Name
+enum benefits
+  company car: Firmenwagen
+  training: Weiterbildung
+  bonus: Jahresbonus
+  gym: Fitnessstudio
 enum contract
   full-time: Vollzeit|40 Stunden pro Woche
   part-time: Teilzeit|20 Stunden pro Woche
@@ -150,6 +171,7 @@ open
   Wir stellen ein: {role}[ in {city}]. Arbeitgeber: {company}.
   Stellenangebot bei {company}: {role}[, {city}].
 body
+  Wir bieten: {benefits}.
   Gehalt: {salary} im Jahr.
   Sie bringen {experience} Jahre Erfahrung mit.
   Gefordert: {skills}.
@@ -177,12 +199,18 @@ names
   salary: salario|salario anual|sueldo
   experience: años de experiencia|experiencia
   skills: competencias|requisitos
+  benefits: beneficios|ofrecemos
   remote: teletrabajo
   start: fecha de inicio|incorporación
   contact: persona de contacto|contacto
   email: correo electrónico|correo
   hirer: candidaturas
   hirer.contact: nombre
+enum benefits
+  company car: coche de empresa
+  training: formación pagada
+  bonus: prima anual
+  gym: gimnasio
 enum contract
   full-time: jornada completa|40 horas semanales
   part-time: media jornada|tiempo parcial
@@ -195,6 +223,7 @@ open
   {company}, en {city}, busca personal: {role}[, {contract}].
   Oferta de empleo: {role} en {company}[, {city}].
 body
+  Ofrecemos {benefits}.
   Salario: {salary} al año.
   Se piden {experience} años de experiencia.
   Requisitos: {skills}.
@@ -220,12 +249,18 @@ names
   salary: stipendio|retribuzione annua|stipendio annuo
   experience: anni di esperienza|esperienza
   skills: competenze|requisiti
+  benefits: benefit|offriamo
   remote: lavoro da remoto|smart working
   start: data di inizio|inizio
   contact: referente|persona di contatto
   email: email|posta elettronica
   hirer: candidatura
   hirer.contact: nome
+enum benefits
+  company car: auto aziendale
+  training: formazione pagata
+  bonus: premio annuale
+  gym: palestra
 enum contract
   full-time: tempo pieno|40 ore settimanali
   part-time: part-time|20 ore settimanali
@@ -238,6 +273,7 @@ open
   {company}, a {city}, cerca personale: {role}[, {contract}].
   Offerta di lavoro: {role} presso {company}[, {city}].
 body
+  Offriamo {benefits}.
   Stipendio: {salary} all'anno.
   Si richiedono {experience} anni di esperienza.
   Requisiti: {skills}.
@@ -263,12 +299,18 @@ names
   salary: salário|salário anual|remuneração
   experience: anos de experiência|experiência
   skills: competências|requisitos
+  benefits: benefícios|oferecemos
   remote: teletrabalho
   start: data de início|início
   contact: pessoa de contacto|contacto
   email: e-mail|correio eletrónico
   hirer: candidatura
   hirer.contact: nome
+enum benefits
+  company car: carro da empresa
+  training: formação paga
+  bonus: prémio anual
+  gym: ginásio
 enum contract
   full-time: tempo inteiro|40 horas por semana
   part-time: tempo parcial|meio período
@@ -281,6 +323,7 @@ open
   A empresa {company}, em {city}, procura: {role}[, {contract}].
   Oferta de emprego: {role} na {company}[, {city}].
 body
+  Oferecemos {benefits}.
   Salário: {salary} por ano.
   Pedimos {experience} anos de experiência.
   Requisitos: {skills}.

@@ -15,7 +15,7 @@ def draw(d: Draw) -> Record:
         "recipient": recipient,
         "to": d.email(recipient),
         "subject": Value(f"{d.word('subjects')} {d.invented()}"),
-        "sent": d.date(),
+        "sent": d.moment() if d.rng.random() < 0.4 else d.date(),
         "deadline": d.day(),
         "meeting": d.time(),
         "room": d.code("@.##|@##|#.##"),

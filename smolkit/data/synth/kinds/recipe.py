@@ -18,8 +18,8 @@ def draw(d: Draw) -> Record:
         "dish": d.text("dishes"),
         "author": d.person(),
         "servings": d.count(2, 8),
-        "preparation": d.measure(5, 60, "min"),
-        "cooking": d.measure(10, 90, "min"),
+        "preparation": d.minutes(5, 59),
+        "cooking": d.minutes(10, 90),
         "oven": d.measure(150, 230, "°C"),
         "ingredients": ingredients,
         "difficulty": d.enum("difficulty"),
@@ -49,7 +49,7 @@ enum difficulty
   hard: hard|challenging
 enum vegetarian
   yes: suitable for vegetarians|vegetarian
-  no: not vegetarian|contains meat
+  no: not vegetarian|made with meat
 item
   {amount} {name}
   {amount} of {name}

@@ -20,6 +20,7 @@ def draw(d: Draw) -> Record:
         "deposit": d.amount(rent * 2),
         "pets": d.flag("pets"),
         "furnished": d.flag("furnished"),
+        "features": d.enums("features", 1, 3),
         "available": d.date(),
         "contact": d.person(),
         "phone": d.phone(),
@@ -39,12 +40,19 @@ names
   deposit: deposit|security deposit
   pets: pets|pets allowed
   furnished: furnished|with furniture
+  features: features|amenities|extras
   available: available from|move-in date|free from
   contact: contact|landlord|contact name
   phone: phone|contact phone|telephone
   costs: costs|monthly costs
   advertiser: advertiser|contact details
   advertiser.contact: name|person
+enum features
+  balcony: balcony|small balcony
+  garage: garage|own garage
+  garden: garden|shared garden
+  lift: lift
+  cellar: cellar|storage cellar
 enum type
   apartment: apartment|flat
   house: house|terraced house
@@ -55,13 +63,15 @@ enum pets
   no: no pets|pets not allowed
 enum furnished
   yes: fully furnished|furnished
-  no: unfurnished|comes without furniture
+  no: unfurnished|let without furniture
 open
   To let in {city}: {type}[ of {area}][, {rooms} rooms][, {street}].
   For rent: {type}[ on {street}][, {city}].
   {rooms}-room {type}[ in {city}][, {area}].
   Lovely {type}[ in {city}][, {street}].
 body
+  It comes with {features}.
+  Extras: {features}.
   The rent is {rent} per month[, plus {charges} for utilities].
   Rent {rent}[, charges {charges}][, deposit {deposit}].
   A deposit of {deposit} is required.
@@ -101,12 +111,19 @@ names
   deposit: dépôt de garantie|caution
   pets: animaux|animaux acceptés
   furnished: meublé
+  features: équipements|prestations
   available: disponible le|date de disponibilité
   contact: contact|propriétaire
   phone: téléphone
   costs: coûts
   advertiser: annonceur
   advertiser.contact: nom
+enum features
+  balcony: balcon
+  garage: garage
+  garden: jardin
+  lift: ascenseur
+  cellar: cave
 enum type
   apartment: appartement
   house: maison
@@ -122,6 +139,7 @@ open
   À louer à {city} : {type}[ de {area}][, {rooms} pièces][, {street}].
   Location : {type}[, {street}][, {city}].
 body
+  Prestations : {features}.
   Loyer : {rent} par mois[, plus {charges} de charges].
   Loyer {rent}[, charges {charges}][, dépôt de garantie {deposit}].
   Dépôt de garantie : {deposit}.
@@ -157,12 +175,19 @@ names
   deposit: Kaution
   pets: Haustiere|Haustiere erlaubt
   furnished: möbliert
+  features: Ausstattung|Extras
   available: frei ab|verfügbar ab
   contact: Kontakt|Vermieter
   phone: Telefon
   costs: Kosten
   advertiser: Anbieter
   advertiser.contact: Name
+enum features
+  balcony: Balkon
+  garage: Garage
+  garden: Garten|Gartenanteil
+  lift: Aufzug
+  cellar: Keller
 enum type
   apartment: Wohnung|Mietwohnung
   house: Haus|Reihenhaus
@@ -178,6 +203,7 @@ open
   Zu vermieten in {city}: {type}[ mit {area}][, {rooms} Zimmer][, {street}].
   Vermietung: {type}[, {street}][, {city}].
 body
+  Ausstattung: {features}.
   Die Miete beträgt {rent} im Monat[, dazu {charges} Nebenkosten].
   Kaltmiete {rent}[, Nebenkosten {charges}][, Kaution {deposit}].
   Kaution: {deposit}.
@@ -213,12 +239,19 @@ names
   deposit: fianza
   pets: mascotas
   furnished: amueblado
+  features: extras|equipamiento
   available: disponible desde|fecha de entrada
   contact: contacto|propietario
   phone: teléfono
   costs: costes
   advertiser: anunciante
   advertiser.contact: nombre
+enum features
+  balcony: balcón
+  garage: garaje
+  garden: jardín
+  lift: ascensor
+  cellar: trastero
 enum type
   apartment: apartamento
   house: casa
@@ -234,6 +267,7 @@ open
   Se alquila en {city}: {type}[ de {area}][, {rooms} habitaciones][, {street}].
   Alquiler: {type}[, {street}][, {city}].
 body
+  Extras: {features}.
   Alquiler: {rent} al mes[, más {charges} de gastos].
   Renta {rent}[, gastos {charges}][, fianza {deposit}].
   Fianza: {deposit}.
@@ -268,12 +302,19 @@ names
   deposit: cauzione|deposito
   pets: animali|animali ammessi
   furnished: arredato
+  features: dotazioni|extra
   available: libero dal|disponibile dal
   contact: contatto|proprietario
   phone: telefono
   costs: costi
   advertiser: inserzionista
   advertiser.contact: nome
+enum features
+  balcony: balcone
+  garage: box auto
+  garden: giardino
+  lift: ascensore
+  cellar: cantina
 enum type
   apartment: appartamento
   house: casa|villetta
@@ -289,6 +330,7 @@ open
   Affittasi a {city}: {type}[ di {area}][, {rooms} locali][, {street}].
   In affitto: {type}[, {street}][, {city}].
 body
+  Dotazioni: {features}.
   Affitto: {rent} al mese[, più {charges} di spese].
   Canone {rent}[, spese {charges}][, cauzione {deposit}].
   Cauzione: {deposit}.
@@ -323,12 +365,19 @@ names
   deposit: caução
   pets: animais
   furnished: mobilado
+  features: extras|comodidades
   available: disponível a partir de|data de entrada
   contact: contacto|senhorio
   phone: telefone
   costs: custos
   advertiser: anunciante
   advertiser.contact: nome
+enum features
+  balcony: varanda
+  garage: garagem
+  garden: jardim
+  lift: elevador
+  cellar: arrecadação
 enum type
   apartment: apartamento
   house: moradia
@@ -344,6 +393,7 @@ open
   Arrenda-se em {city}: {type}[ de {area}][, {rooms} assoalhadas][, {street}].
   Arrendamento: {type}[, {street}][, {city}].
 body
+  Extras: {features}.
   Renda: {rent} por mês[, mais {charges} de despesas].
   Renda {rent}[, despesas {charges}][, caução {deposit}].
   Caução: {deposit}.

@@ -135,7 +135,7 @@ body
   En été, {terrace}.
   À proximité : {near}.
 extra
-  La patronne, {#person}, a ouvert il y a {#number} ans.
+  {#person} dirige la maison depuis {#number} ans.
 title
   Où manger
   {name}
@@ -191,7 +191,7 @@ body
   Im Sommer: {terrace}.
   In der Nähe: {near}.
 extra
-  Die Wirtin {#person} eröffnete vor {#number} Jahren.
+  {#person} führt das Haus seit {#number} Jahren.
 title
   Essen gehen
   {name}
