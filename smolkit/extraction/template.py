@@ -126,7 +126,7 @@ class Template:
         """What keeps `output` from being an answer to this template, as (path, message); [] where nothing does."""
         if not isinstance(output, Mapping):
             return [("", f"expected an object, got {describe(output)}")]
-        return list(_problems(self.root, output, ""))
+        return list(node_problems(self.root, output, ""))
 
     def conform(self, output: object) -> dict[str, Any]:
         """The same content under exactly the template's keys, in its order.
@@ -256,7 +256,8 @@ def _leaves(node: Node, path: str) -> Iterator[tuple[str, Leaf | Enum]]:
         yield path, node
 
 
-def _problems(node: Node, value: Any, path: str) -> Iterator[tuple[str, str]]:
+def node_problems(node: Node, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """The problems of a value in the place of `node`; `path` is its own."""
     if value is None or value in ([], {}) or (isinstance(value, str) and not value.strip()):
         return
     if isinstance(node, Object):
@@ -267,7 +268,7 @@ def _problems(node: Node, value: Any, path: str) -> Iterator[tuple[str, str]]:
             return
         item = node.item if isinstance(node, ListOf) else Enum(node.choices, many=False)
         for index, child in enumerate(value):
-            yield from _problems(item, child, f"{path}[{index}]")
+            yield from node_problems(item, child, f"{path}[{index}]")
             if isinstance(node, Enum) and isinstance(child, str) and child.strip() and child in value[:index]:
                 yield f"{path}[{index}]", f"{describe(child)} stands twice"
     else:
@@ -282,11 +283,11 @@ def _object_problems(node: Object, value: Any, path: str) -> Iterator[tuple[str,
         return
     for key, child in value.items():
         if key in node.fields:
-            yield from _problems(node.fields[key], child, field_path(path, key))
+            yield from node_problems(node.fields[key], child, field_path(path, key))
             continue
         near = nearest(str(key), node.fields)
-        hint = f"Did you mean {near!r}?" if near else f"The template has {', '.join(node.fields)}"
-        yield field_path(path, str(key)), f"not a key of the template. {hint}"
+        hint = f"did you mean {near!r}?" if near else f"it has {', '.join(node.fields)}"
+        yield field_path(path, str(key)), f"not a key of the template ({hint})"
 
 
 def _enum_problem(node: Enum, value: Any) -> str | None:

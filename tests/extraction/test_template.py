@@ -211,7 +211,7 @@ def test_every_problem_of_an_output_is_named_with_its_path():
     assert problems["kind"] == "'usd' is not a choice. Did you mean 'used'? Choices: new, used"
     assert problems["tags[2]"] == "'red' stands twice"
     assert problems["parts[1]"] == "expected an object, got 'b'"
-    assert problems["parts[2].labl"] == "not a key of the template. Did you mean 'label'?"
+    assert problems["parts[2].labl"] == "not a key of the template (did you mean 'label'?)"
     assert TYPED.problems(None) == [("", "expected an object, got null")]
 
 
