@@ -14,14 +14,15 @@ from typing import Any
 from smolkit.data.synth import noise
 from smolkit.data.synth.document import LAYOUTS, Writer
 from smolkit.data.synth.kinds import SEEN, UNSEEN, load
-from smolkit.data.synth.templates import NATIVE_KEYS, Shape
+from smolkit.data.synth.templates import Shape
 from smolkit.data.synth.values import SPLITS, Draw, impossible, split_of
 from smolkit.errors import DataError
 
 KINDS = dict.fromkeys(SEEN, True) | dict.fromkeys(UNSEEN, False)
 """Every kind's name, and whether training sees it."""
 
-ENGLISH = 0.5
+ENGLISH = 0.5  # of the documents
+NATIVE_KEYS = 0.35  # of the templates have keys in the language of the document, the others in English
 LEFT_OUT = 0.25  # of the fields that are not core
 LONGEST_TEXT = 900  # characters
 

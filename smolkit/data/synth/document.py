@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from smolkit.data.synth import pools
 from smolkit.data.synth.phrases import ALTERNATIVES, OPTIONAL, PLACE, needs
-from smolkit.data.synth.values import Draw, Item, Record, Value
+from smolkit.data.synth.values import Draw, Item, Record, Value, items, scalars
 
 OPEN_MARK, CLOSE_MARK = "\ue000", "\ue001"
 LINE_STYLES = (
@@ -75,11 +75,11 @@ class Writer:
             text = value.short if label and value.short else value.text
             self.said[name] = text
             return mark(text)
-        if value and isinstance(value[0], Value):
-            texts = [item.text for item in value if isinstance(item, Value)]
+        if found := scalars(value):
+            texts = [entry.text for entry in found]
             self.said[name] = texts
             return self._enumerate(texts, label)
-        return self._items(name, lines)
+        return self._items(name, items(value), lines)
 
     def label(self, name: str) -> str | None:
         names = self.draw.phrases.names.get(name)
@@ -96,12 +96,10 @@ class Writer:
             return ", ".join(marked)
         return f"{', '.join(marked[:-1])} {pools.AND[self.draw.lang]} {marked[-1]}"
 
-    def _items(self, name: str, lines: bool) -> str:
-        items = [item for item in self.record[name] if isinstance(item, dict)]  # type: ignore[union-attr]
-        patterns = [pattern for pattern in self.draw.phrases.sentences["item"] if needs(pattern) <= items[0].keys()]
-        pattern = self.draw.rng.choice(patterns)
+    def _items(self, name: str, found: Sequence[Item], lines: bool) -> str:
+        pattern = self.draw.rng.choice(self.draw.phrases.sentences["item"])
         self.said[name] = needs(pattern)
-        return ("\n" if lines else "; ").join(_item(pattern, item) for item in items)
+        return ("\n" if lines else "; ").join(_item(pattern, item) for item in found)
 
 
 def prose(writer: Writer) -> str:

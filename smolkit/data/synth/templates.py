@@ -14,7 +14,7 @@ from smolkit.data.synth.document import Writer, capitalised
 from smolkit.data.synth.formats import strip_accents
 from smolkit.data.synth.noise import Noise
 from smolkit.data.synth.phrases import Phrases
-from smolkit.data.synth.values import Value
+from smolkit.data.synth.values import Item, Value, items, scalars
 
 VERBATIM = ("verbatim-string", "string")
 TYPES = {  # leaf types that may ask for a family of values, as often as they stand here
@@ -38,11 +38,11 @@ TYPES = {  # leaf types that may ask for a family of values, as often as they st
     "sense": ("enum",),
 }
 KEY_HELD_OUT_FROM = 3  # the last of so many names of a field is a key in test rows only
-NESTED = 0.4
+NESTED = 0.4  # of the templates put a group of fields under a key of its own
 WRAPPED = 0.05  # of the templates hold everything under one key
 FLATTENED = 0.12  # of the lists of objects are asked for as a list of their first field
-NATIVE_KEYS = 0.35
-MOST_LEAVES = 8
+MOST_SAID = 8  # fields that a template asks for and the document says
+ASKED_IN_VAIN = 0.24  # fields asked for beside each of them that it does not say
 NOT_A_KEY = re.compile(r"[^\w\s'-]")
 
 CASES: dict[str, Callable[[list[str]], str]] = {
@@ -82,18 +82,19 @@ class Shape:
         template: dict[str, Any] = {}
         output: dict[str, Any] = {}
         for group, names in self._grouped(self._asked()):
-            inside, answers = ({}, {}) if group else (template, output)
-            if group:
-                key = self._key(group, template)
-                if key is None:
-                    inside, answers, group = template, output, ""
-                else:
-                    template[key], output[key] = inside, answers
+            key = self._key(group, template) if group else None
+            inside, answers = ({}, {}) if key else (template, output)
+            if key:
+                template[key], output[key] = inside, answers
             for name in names:
-                key = self._key(f"{group}.{name}" if f"{group}.{name}" in self.names.names else name, inside)
-                if key is not None:
-                    inside[key], answers[key] = self._node(name)
+                self._put(name, f"{group}.{name}" if key else name, inside, answers)
         return self._wrapped(template, output)
+
+    def _put(self, name: str, path: str, template: dict[str, Any], output: dict[str, Any]) -> None:
+        """Ask for a field; inside a group it may have a name of its own (`supplier.name`)."""
+        key = self._key(path if path in self.names.names else name, template)
+        if key is not None:
+            template[key], output[key] = self._node(name)
 
     def _wrapped(self, template: dict[str, Any], output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Now and then the whole record stands under one key, as an object or as a list of one."""
@@ -110,9 +111,11 @@ class Shape:
         known = [name for name in self.writer.record if name in self.names.names and self._askable(name)]
         there = [name for name in known if name in said]
         absent = [name for name in known if name not in said and not self._hinted(name)]
-        picked = rng.sample(there, min(len(there), rng.randint(2, MOST_LEAVES)))
-        missing = sum(rng.random() < 0.24 for _ in picked)
-        return rng.sample(everything := picked + rng.sample(absent, min(len(absent), missing)), len(everything))
+        picked = rng.sample(there, min(len(there), rng.randint(2, MOST_SAID)))
+        missing = sum(rng.random() < ASKED_IN_VAIN for _ in picked)
+        picked += rng.sample(absent, min(len(absent), missing))
+        rng.shuffle(picked)
+        return picked
 
     def _said(self) -> set[str]:
         said = set(self.writer.said)
@@ -150,9 +153,8 @@ class Shape:
         value = self.writer.record[name]
         if isinstance(value, Value):
             return self._leaf(value, name in self._said(), self.writer.said.get(name, value.text))
-        if isinstance(value[0], Value):
-            return self._scalars(name, value)  # type: ignore[arg-type]
-        return self._objects(name, value)  # type: ignore[arg-type]
+        found = scalars(value)
+        return self._scalars(name, found) if found else self._objects(name, items(value))
 
     def _leaf(self, value: Value, said: bool, text: object, kind: str | None = None) -> tuple[Any, Any]:
         if self.blank:
@@ -166,7 +168,7 @@ class Shape:
     def _choices(self, value: Value) -> list[str]:
         return self.writer.draw.rng.sample(value.choices, len(value.choices))
 
-    def _scalars(self, name: str, values: Sequence[Value]) -> tuple[Any, Any]:
+    def _scalars(self, name: str, values: list[Value]) -> tuple[Any, Any]:
         rng, said = self.writer.draw.rng, name in self.writer.said
         if self.blank:
             return rng.choice(([], [""])), [self.noise.value(value.text) for value in values] if said else []
@@ -175,24 +177,24 @@ class Shape:
             return [self._choices(values[0])], [value.typed for value in values] if said else []
         return [kind], [self._leaf(value, True, value.text, kind)[1] for value in values] if said else []
 
-    def _objects(self, name: str, items: Sequence[dict[str, Value]]) -> tuple[Any, Any]:
+    def _objects(self, name: str, found: list[Item]) -> tuple[Any, Any]:
         """A list of objects, or a list of one of their fields."""
         rng = self.writer.draw.rng
         said: Any = self.writer.said.get(name, frozenset())
-        first = next(iter(items[0]))
+        first = next(iter(found[0]))
         if rng.random() < FLATTENED and (first in said or not said):
-            return self._scalars(name, [item[first] for item in items])
-        known = [part for part in items[0] if f"{name}.{part}" in self.names.names]
+            return self._scalars(name, [item[first] for item in found])
+        known = [part for part in found[0] if f"{name}.{part}" in self.names.names]
         parts = [part for part in known if (part in said or not said)] or known
         parts = rng.sample(parts, rng.randint(min(2, len(parts)), len(parts)))
         template: dict[str, Any] = {}
-        answers: list[dict[str, Any]] = [{} for _ in items]
+        answers: list[dict[str, Any]] = [{} for _ in found]
         for part in parts:
             key = self._key(f"{name}.{part}", template)
             if key is None:
                 continue
-            kind = None if self.blank else rng.choice(TYPES[items[0][part].family])
-            for item, answer in zip(items, answers, strict=True):
+            kind = None if self.blank else rng.choice(TYPES[found[0][part].family])
+            for item, answer in zip(found, answers, strict=True):
                 template[key], answer[key] = self._leaf(item[part], part in said, item[part].text, kind)
         return [template], answers if said else []
 

@@ -44,6 +44,17 @@ class Value:
 
 Item = dict[str, Value]
 Record = Mapping[str, Value | Sequence[Value] | Sequence[Item]]
+"""What a document could say: scalars, lists of scalars, lists of objects, by field."""
+
+
+def scalars(value: Value | Sequence[Value] | Sequence[Item]) -> list[Value]:
+    """The values of a list of scalars; none for anything else."""
+    return [] if isinstance(value, Value) else [entry for entry in value if isinstance(entry, Value)]
+
+
+def items(value: Value | Sequence[Value] | Sequence[Item]) -> list[Item]:
+    """The objects of a list of objects; none for anything else."""
+    return [] if isinstance(value, Value) else [entry for entry in value if isinstance(entry, dict)]
 
 
 def impossible(record: Record) -> set[str]:
