@@ -134,6 +134,12 @@ def test_texts_are_short_and_never_end_in_marks(train: list[dict[str, Any]]) -> 
     assert not any("\ue000" <= char <= "\ue002" or char in "{}" for row in train for char in row["text"])
 
 
+def test_every_row_has_something_to_find(train: list[dict[str, Any]], test: list[dict[str, Any]]) -> None:
+    for row in train + test:
+        assert len(row["text"]) > 10, row
+        assert any(value not in (None, "", []) for _, value in leaves(row["template"], row["output"])), row
+
+
 def test_all_seen_kinds_languages_and_leaf_types_occur(train: list[dict[str, Any]]) -> None:
     assert {row["kind"] for row in train} == {name for name, seen in KINDS.items() if seen}
     langs = Counter(row["lang"] for row in train)
@@ -199,7 +205,7 @@ def test_open_pools_are_parted_between_the_splits() -> None:
 
 
 def test_few_texts_are_made_twice(train: list[dict[str, Any]]) -> None:
-    assert len({row["text"] for row in train}) >= 0.98 * len(train)
+    assert len({row["text"] for row in train}) >= 0.995 * len(train)
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))

@@ -68,7 +68,7 @@ def _attempt(rng: Random, name: str, split: str) -> dict[str, Any] | None:
     marked = LAYOUTS[layout](writer)
     disturbance = noise.choose(rng, marked)
     text = disturbance.text(marked).strip()
-    if len(text) > LONGEST_TEXT or split_of(text) != split:
+    if not writer.said or len(text) > LONGEST_TEXT or split_of(text) != split:
         return None
     keys = kind.phrases[lang if rng.random() < NATIVE_KEYS else "en"]
     template, output = Shape(name, writer, text, disturbance, keys, kind.groups).build()

@@ -188,9 +188,83 @@ whole
   Añade {thing} a mi lista de {list}.
 """
 
+IT = r"""
+names
+  intent: intenzione|azione
+  track: brano|titolo
+  artist: artista|cantante
+  service: servizio|applicazione
+  alarm: ora|ora della sveglia
+  day: data|giorno
+  label: nota|promemoria
+  restaurant: ristorante
+  guests: numero di persone|coperti
+  hour: ora|ora della prenotazione
+  city: città|luogo
+  forecast: data|giorno
+  recipient: destinatario|contatto
+  message: messaggio|testo
+  thing: articolo|prodotto
+  list: lista|nome della lista
+pool songs
+  Notte|Strada|Valzer|Sogno|Mattina|Pioggia
+pool errands
+  annaffiare le piante|chiamare il dentista|portare fuori la spazzatura|il treno è in ritardo|la cena è pronta
+  pagare l'affitto|comprare il pane|prendere le chiavi
+pool houses
+  Casa|Da|Osteria|Caffè|Trattoria
+pool lists
+  spesa|festa|casa|vacanze
+whole
+  <Metti|Voglio ascoltare|Riproduci> {track}[ di {artist}][ su {service}].
+  <Metti una sveglia|Svegliami> alle {alarm}[ il {day}][ con la nota «{label}»].
+  Ricordami il {day}[ alle {alarm}]: {label}.
+  <Prenota un tavolo|Trovaci un tavolo> [per {guests} persone ]al ristorante {restaurant}[ alle {hour}].
+  <Che tempo farà|Pioverà> a {city}[ il {forecast}]?
+  <Manda un messaggio a|Scrivi a> {recipient}: {message}.
+  Aggiungi {thing} alla mia lista {list}.
+"""
+
+PT = r"""
+names
+  intent: intenção|ação
+  track: música|título
+  artist: artista|cantor
+  service: serviço|aplicação
+  alarm: hora|hora do alarme
+  day: data|dia
+  label: nota|lembrete
+  restaurant: restaurante
+  guests: número de pessoas|convidados
+  hour: hora|hora da reserva
+  city: cidade|lugar
+  forecast: data|dia
+  recipient: destinatário|contacto
+  message: mensagem|texto
+  thing: artigo|produto
+  list: lista|nome da lista
+pool songs
+  Noite|Estrada|Valsa|Sonho|Manhã|Chuva
+pool errands
+  regar as plantas|ligar ao dentista|levar o lixo|o comboio está atrasado|o jantar está pronto
+  pagar a renda|comprar pão|trazer as chaves
+pool houses
+  Casa|Tasca|O Velho|Café|Cantinho
+pool lists
+  compras|festa|casa|férias
+whole
+  <Toca|Quero ouvir|Põe a tocar> {track}[ de {artist}][ no {service}].
+  <Põe um alarme|Acorda-me> às {alarm}[ no dia {day}][ com a nota «{label}»].
+  Lembra-me no dia {day}[ às {alarm}]: {label}.
+  <Reserva uma mesa|Arranja-nos uma mesa> [para {guests} pessoas ]no restaurante {restaurant}[ às {hour}].
+  <Que tempo vai fazer|Vai chover> em {city}[ no dia {forecast}]?
+  <Manda uma mensagem a|Escreve a> {recipient}: {message}.
+  Acrescenta {thing} à minha lista de {list}.
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE, "es": ES},
-    core=("intent",),
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
+    core=("intent", "track", "alarm", "restaurant", "city", "recipient", "message", "thing", "list"),
     layouts={"whole": 1},
 )

@@ -227,9 +227,107 @@ title
   CONTRATTO
 """
 
+ES = r"""
+names
+  type: tipo de contrato|contrato
+  first: primera parte|proveedor
+  second: segunda parte|cliente
+  signed: fecha de firma|firmado el
+  effective: fecha de inicio|en vigor desde
+  end: fecha de fin|vencimiento
+  amount: importe|precio pactado
+  penalty: penalización|cláusula penal
+  notice: preaviso|plazo de preaviso
+  law: ley aplicable|derecho aplicable
+  court: tribunales|fuero
+  number: número de contrato|referencia
+  representative: representante|representado por
+  confidential: confidencial
+  parties: partes
+  term: vigencia
+enum type
+  lease: contrato de alquiler|contrato de arrendamiento
+  service: contrato de servicios
+  employment: contrato de trabajo
+  loan: contrato de préstamo
+  confidentiality: acuerdo de confidencialidad
+enum confidential
+  yes: el contenido es confidencial
+  no: el contenido no es confidencial
+pool terms
+  * meses|* semanas|* días
+open
+  El presente {type} [n.º {number} ]se celebra[ el {signed}] entre {first} y {second}.
+  {type}[ {number}] entre {first} («el Proveedor») y {second} («el Cliente»)[, firmado el {signed}].
+body
+  Entra en vigor el {effective}[ y termina el {end}].
+  El contrato termina el {end}.
+  El Cliente paga {amount}.
+  El incumplimiento conlleva una penalización de {penalty}.
+  Cualquier parte puede rescindir con un preaviso de {notice}.
+  Ley aplicable: {law}[; tribunales de {court}].
+  Tribunales competentes: {court}.
+  Representante del Proveedor: {representative}.
+  Las partes acuerdan que {confidential}.
+extra
+  Las facturas se pagan en {#number} días.
+  Se sustituye el acuerdo del {#date}.
+title
+  CONTRATO
+"""
+
+PT = r"""
+names
+  type: tipo de contrato|contrato
+  first: primeira parte|prestador
+  second: segunda parte|cliente
+  signed: data de assinatura|assinado a
+  effective: data de início|em vigor desde
+  end: data de fim|termo
+  amount: montante|preço acordado
+  penalty: penalização|cláusula penal
+  notice: pré-aviso|prazo de pré-aviso
+  law: lei aplicável|direito aplicável
+  court: foro|tribunal competente
+  number: número do contrato|referência
+  representative: representante|representado por
+  confidential: confidencial
+  parties: partes
+  term: vigência
+enum type
+  lease: contrato de arrendamento
+  service: contrato de prestação de serviços|contrato de serviços
+  employment: contrato de trabalho
+  loan: contrato de empréstimo
+  confidentiality: acordo de confidencialidade
+enum confidential
+  yes: o conteúdo é confidencial
+  no: o conteúdo não é confidencial
+pool terms
+  * meses|* semanas|* dias
+open
+  O presente {type} [n.º {number} ]é celebrado[ a {signed}] entre {first} e {second}.
+  {type}[ {number}] entre {first} («o Prestador») e {second} («o Cliente»)[, assinado a {signed}].
+body
+  Entra em vigor a {effective}[ e termina a {end}].
+  O contrato termina a {end}.
+  O Cliente paga {amount}.
+  O incumprimento implica uma penalização de {penalty}.
+  Qualquer parte pode rescindir com um pré-aviso de {notice}.
+  Lei aplicável: {law}[; foro de {court}].
+  Foro competente: {court}.
+  Representante do Prestador: {representative}.
+  As partes acordam que {confidential}.
+extra
+  As faturas são pagas em {#number} dias.
+  O acordo de {#date} é substituído.
+title
+  CONTRATO
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE, "it": IT},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("type", "first", "second"),
     groups={"parties": ("first", "second", "representative"), "term": ("signed", "effective", "end", "notice")},
     layouts={"prose": 8, "lines": 1},

@@ -312,9 +312,61 @@ title
   CURRÍCULO
 """
 
+IT = r"""
+names
+  name: nome|nome completo|candidato
+  email: email|posta elettronica
+  phone: telefono|cellulare
+  city: città|residenza
+  birth: data di nascita|nato il
+  degree: titolo di studio|formazione
+  school: università|scuola
+  posts: esperienza|incarichi
+  posts.role: ruolo|posizione
+  posts.company: azienda
+  posts.start: inizio|dal
+  posts.end: fine|al
+  skills: competenze|strumenti
+  languages: lingue|lingue parlate
+  driving: patente
+  contact: contatti
+  studies: studi
+enum driving
+  yes: ha la patente
+  no: non ha la patente
+pool degrees
+  laurea in Chimica|laurea in Storia|laurea in Informatica|laurea in Economia|laurea in Infermieristica
+pool schools
+  Università di *|Istituto tecnico di *
+item
+  {role}, {company}, {start}-{end}
+  {start}-{end}: {role} presso {company}
+whole
+  {name}
+    [{city}][ | {phone}][ | {email}]
+    ESPERIENZA
+    {posts}
+    [FORMAZIONE: {degree}, {school}]
+    [Competenze: {skills}]
+    [Lingue: {languages}]
+open
+  {name}[, {city}][, {email}].
+  Candidatura di {name}.
+body
+  Esperienza: {posts}.
+  Formazione: {degree}[, {school}].
+  Competenze: {skills}.
+  Lingue: {languages}.
+  Telefono: {phone}.
+  Email: {email}.
+  Nota: {driving}.
+title
+  CURRICULUM VITAE
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "pt": PT},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("name", "posts"),
     groups={"contact": ("email", "phone", "city"), "studies": ("degree", "school")},
     layouts={"whole": 5, "prose": 3, "lines": 1},

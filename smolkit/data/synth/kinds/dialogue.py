@@ -154,9 +154,129 @@ whole
     [Kunde: Mein Name ist {name}.]
 """
 
+ES = r"""
+names
+  service: servicio|ámbito
+  from: origen|ciudad de salida
+  to: destino|ciudad de llegada
+  day: fecha del viaje|fecha
+  departs: hora de salida|salida a las
+  seats: plazas|número de billetes
+  pickup: dirección de recogida|recogida
+  drop: llegada|destino
+  at: hora de recogida|hora
+  stylist: peluquero|nombre del peluquero
+  treatment: tratamiento|tipo de cita
+  slot: hora de la cita|hora
+  name: nombre del cliente|nombre
+  phone: teléfono|número de contacto
+  price: precio|tarifa
+pool places
+  el aeropuerto|la estación *|el hotel *|el museo *
+pool treatments
+  un corte|un tinte|un peinado|un arreglo de barba
+whole
+  Cliente: Quiero un tren a {to}.
+    Agente: ¿Desde dónde sale?
+    Cliente: Desde {from}[, el {day}].
+    [Agente: Queda sitio en el de las {departs}. Cliente: Perfecto.]
+    [Agente: ¿Cuántas plazas? Cliente: {seats}.]
+    [Agente: Son {price}.]
+    [Agente: ¿A nombre de quién? Cliente: {name}.]
+  Cliente: Un taxi, por favor, en {pickup}.
+    Central: ¿Adónde va?
+    Cliente: Destino: {drop}[, a las {at}].
+    [Central: Serán unos {price}.]
+    [Cliente: Mi número es el {phone}.]
+  Cliente: Quiero pedir hora: {treatment}[ con {stylist}].
+    [Salón: ¿A las {#time} o a las {slot}? Cliente: Mejor a las {slot}.]
+    [Salón: El precio es de {price}.]
+    [Cliente: A nombre de {name}.]
+"""
+
+IT = r"""
+names
+  service: servizio|ambito
+  from: partenza|città di partenza
+  to: destinazione|città di arrivo
+  day: data del viaggio|data
+  departs: ora di partenza|parte alle
+  seats: posti|numero di biglietti
+  pickup: indirizzo di prelievo|prelievo
+  drop: arrivo|destinazione
+  at: ora di prelievo|ora
+  stylist: parrucchiere|nome del parrucchiere
+  treatment: trattamento|tipo di appuntamento
+  slot: ora dell'appuntamento|ora
+  name: nome del cliente|nome
+  phone: telefono|numero di contatto
+  price: prezzo|tariffa
+pool places
+  l'aeroporto|la stazione *|l'hotel *|il museo *
+pool treatments
+  un taglio|una tinta|una piega|una rasatura
+whole
+  Cliente: Vorrei un treno per {to}.
+    Operatore: Da dove parte?
+    Cliente: Da {from}[, il {day}].
+    [Operatore: C'è posto su quello delle {departs}. Cliente: Va bene.]
+    [Operatore: Quanti posti? Cliente: {seats}.]
+    [Operatore: Sono {price}.]
+    [Operatore: A che nome? Cliente: {name}.]
+  Cliente: Un taxi, per favore, in {pickup}.
+    Centrale: Dove va?
+    Cliente: Destinazione: {drop}[, alle {at}].
+    [Centrale: Costerà circa {price}.]
+    [Cliente: Il mio numero è {phone}.]
+  Cliente: Vorrei prenotare {treatment}[ con {stylist}].
+    [Salone: Alle {#time} o alle {slot}? Cliente: Meglio alle {slot}.]
+    [Salone: Il prezzo è {price}.]
+    [Cliente: A nome di {name}.]
+"""
+
+PT = r"""
+names
+  service: serviço|domínio
+  from: origem|cidade de partida
+  to: destino|cidade de chegada
+  day: data da viagem|data
+  departs: hora de partida|parte às
+  seats: lugares|número de bilhetes
+  pickup: morada de recolha|recolha
+  drop: chegada|destino
+  at: hora de recolha|hora
+  stylist: cabeleireiro|nome do cabeleireiro
+  treatment: tratamento|tipo de marcação
+  slot: hora da marcação|hora
+  name: nome do cliente|nome
+  phone: telefone|número de contacto
+  price: preço|tarifa
+pool places
+  o aeroporto|a estação *|o hotel *|o museu *
+pool treatments
+  um corte|uma coloração|um penteado|um aparar de barba
+whole
+  Cliente: Queria um comboio para {to}.
+    Agente: De onde parte?
+    Cliente: De {from}[, no dia {day}].
+    [Agente: Há lugar no das {departs}. Cliente: Está ótimo.]
+    [Agente: Quantos lugares? Cliente: {seats}.]
+    [Agente: São {price}.]
+    [Agente: Em que nome? Cliente: {name}.]
+  Cliente: Um táxi, por favor, na {pickup}.
+    Central: Para onde vai?
+    Cliente: Destino: {drop}[, às {at}].
+    [Central: Custa cerca de {price}.]
+    [Cliente: O meu número é o {phone}.]
+  Cliente: Queria marcar {treatment}[ com {stylist}].
+    [Salão: Às {#time} ou às {slot}? Cliente: Antes às {slot}.]
+    [Salão: O preço é {price}.]
+    [Cliente: Em nome de {name}.]
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("service", "from", "to", "pickup", "drop", "treatment"),
     layouts={"whole": 1},
 )

@@ -212,9 +212,62 @@ title
 """
 )
 
+ES = (
+    SHARED
+    + r"""
+names
+  number: número|identificador
+  title: título|resumen
+  project: proyecto|paquete
+  author: autor|informado por
+  version: versión|versión afectada
+  system: sistema operativo|plataforma
+  error: error|mensaje de error
+  priority: prioridad|gravedad
+  labels: etiquetas
+  opened: abierto el|fecha
+  assignee: asignado a|responsable
+  regression: regresión
+  environment: entorno
+  people: personas
+enum priority
+  low: baja
+  medium: media|normal
+  high: alta|urgente
+  critical: crítica|bloqueante
+enum regression
+  yes: en la versión anterior funcionaba|es una regresión
+  no: nunca ha funcionado|no es una regresión
+pool parts
+  exportación|página de acceso|búsqueda|instalador|modo oscuro|subida de archivos|caché|copia de seguridad
+pool problems
+  Fallo: *|Lentitud: *|Fuga de memoria: *|Codificación errónea: *|Error al abrir: *|Fecha incorrecta: *
+open
+  {title} {number}
+    Abierto por {author}[ el {opened}].\n
+  [{project}: ]{title}[ ({number})]\n
+body
+  Uso {project} {version}[ en {system}].
+  Versión: {version}.
+  Sistema: {system}.
+  Aparece `{error}`.
+  Prioridad: {priority}.
+  Etiquetas: {labels}.
+  Asignado a {assignee}.
+  Nota: {regression}.
+  Proyecto: {project}.
+  Informado por {author}.
+extra
+  {#person} ve lo mismo.
+  El registro está en {#url}.
+title
+  ## Informe de error
+"""
+)
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES},
     core=("title",),
     groups={"environment": ("version", "system"), "people": ("author", "assignee")},
     layouts={"prose": 5, "mixed": 3, "lines": 2},

@@ -241,9 +241,111 @@ title
   BREVES
 """
 
+IT = r"""
+names
+  event: tipo di evento|incidente
+  city: città|luogo
+  street: via|strada
+  date: data|data dell'evento
+  time: ora|ora dell'evento
+  injured: feriti|numero di feriti
+  evacuated: evacuati|persone evacuate
+  damage: danni|ammontare dei danni
+  building: edificio|struttura
+  spokesperson: portavoce|fonte
+  authority: autorità|servizio
+  company: azienda|proprietario
+  arrest: arresto
+  witnesses: testimoni
+  scene: scena
+  toll: bilancio
+enum event
+  fire: un incendio|un rogo
+  accident: un incidente stradale|uno scontro
+  theft: un furto|una rapina
+  flood: un'alluvione
+  explosion: un'esplosione
+enum arrest
+  yes: c'è un arrestato
+  no: non ci sono arresti
+pool buildings
+  scuola|magazzino|municipio|supermercato|albergo|panetteria|stazione|fabbrica
+pool authorities
+  vigili del fuoco|polizia|carabinieri|protezione civile
+open
+  {city} - Si segnala {event}[, {street}][, il {date}][ alle {time}].
+  {city}: {event} ha impegnato i soccorsi[ il {date}].
+body
+  {injured} persone sono rimaste ferite[ e {evacuated} sono state evacuate].
+  {evacuated} persone sono state evacuate.
+  I danni ammontano a {damage}.
+  Portavoce: {spokesperson} ({authority}).
+  «Le indagini continuano», ha detto {spokesperson}.
+  Proprietario: {company}.
+  Per ora {arrest}.
+  Testimoni: {witnesses}.
+  È successo alle {time}[, {street}].
+  Edificio colpito: {building}.
+extra
+  Il sindaco, {#person}, ha ringraziato i soccorritori.
+title
+  IN BREVE
+"""
+
+PT = r"""
+names
+  event: tipo de ocorrência|incidente
+  city: cidade|local
+  street: rua|via
+  date: data|data da ocorrência
+  time: hora|hora da ocorrência
+  injured: feridos|número de feridos
+  evacuated: evacuados|pessoas evacuadas
+  damage: prejuízos|valor dos prejuízos
+  building: edifício|imóvel
+  spokesperson: porta-voz|fonte
+  authority: autoridade|serviço
+  company: empresa|proprietário
+  arrest: detenção
+  witnesses: testemunhas
+  scene: local dos factos
+  toll: balanço
+enum event
+  fire: um incêndio|um fogo
+  accident: um acidente de viação|uma colisão
+  theft: um assalto|um furto
+  flood: uma inundação
+  explosion: uma explosão
+enum arrest
+  yes: há um detido
+  no: não há detidos
+pool buildings
+  escola|armazém|câmara municipal|supermercado|hotel|padaria|estação|fábrica
+pool authorities
+  bombeiros|polícia|guarda republicana|proteção civil
+open
+  {city} - Registou-se {event}[, {street}][, a {date}][ às {time}].
+  {city}: {event} mobilizou os meios de socorro[ a {date}].
+body
+  {injured} pessoas ficaram feridas[ e {evacuated} foram evacuadas].
+  {evacuated} pessoas foram evacuadas.
+  Os prejuízos são de {damage}.
+  Porta-voz: {spokesperson} ({authority}).
+  «Continuamos a investigar», disse {spokesperson}.
+  Proprietário: {company}.
+  Por agora {arrest}.
+  Testemunhas: {witnesses}.
+  Aconteceu às {time}[, {street}].
+  Edifício atingido: {building}.
+extra
+  O presidente da câmara, {#person}, agradeceu às equipas.
+title
+  BREVES
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE, "es": ES},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("event", "city"),
     groups={"scene": ("city", "street", "building"), "toll": ("injured", "evacuated")},
     layouts={"prose": 1},

@@ -11,7 +11,7 @@ def draw(d: Draw) -> Record:
         "name": Value(d.word("places").replace("*", d.invented())),
         "cuisine": d.text("cuisines"),
         "prices": d.enum("prices"),
-        "rating": Value(f"{d.rng.randint(1, 5)} {d.word('stars')}"),
+        "rating": Value(f"{d.rng.randint(2, 5)} {d.word('stars')}"),
         "area": d.enum("area"),
         "near": Value(d.word("landmarks").replace("*", d.invented())),
         "family": d.flag("family"),
@@ -251,9 +251,121 @@ title
   {name}
 """
 
+IT = r"""
+names
+  name: nome|ristorante
+  cuisine: cucina|tipo di cucina
+  prices: fascia di prezzo|prezzi
+  rating: valutazione|voto
+  area: zona|quartiere
+  near: vicino a|nei pressi di
+  family: adatto alle famiglie
+  dish: specialità|piatto forte
+  closed: giorno di chiusura|chiuso il
+  phone: telefono|prenotazioni
+  terrace: terrazza
+  place: posizione
+enum prices
+  cheap: economici|bassi
+  moderate: medi|moderati
+  expensive: alti|cari
+enum area
+  centre: centro
+  riverside: lungofiume
+  suburb: periferia
+enum family
+  yes: ideale per famiglie
+  no: solo per adulti
+enum terrace
+  yes: si mangia anche fuori
+  no: non c'è terrazza
+pool places
+  Da *|Caffè *|Osteria *|Trattoria *|La Tavola *
+pool landmarks
+  la stazione *|il museo *|il parco *|piazza *
+pool stars
+  stelle|su 5
+pool weekdays
+  lunedì|martedì|mercoledì|domenica
+open
+  {name} propone cucina {cuisine}[ vicino a questo luogo: {near}].
+  Voglia di cucina {cuisine}? Provate {name}.
+body
+  Da sapere: {family}.
+  I prezzi sono {prices}.
+  Zona: {area}.
+  Voto dei clienti: {rating}.
+  Specialità: {dish}.
+  Giorno di chiusura: {closed}.
+  Prenotazioni al {phone}.
+  D'estate {terrace}.
+  Nei pressi: {near}.
+extra
+  {#person} guida il locale da {#number} anni.
+title
+  Dove mangiare
+  {name}
+"""
+
+PT = r"""
+names
+  name: nome|restaurante
+  cuisine: cozinha|tipo de cozinha
+  prices: gama de preços|preços
+  rating: avaliação|classificação
+  area: zona|bairro
+  near: perto de|próximo de
+  family: adequado a famílias
+  dish: especialidade|prato principal
+  closed: dia de descanso|fechado à
+  phone: telefone|reservas
+  terrace: esplanada
+  place: localização
+enum prices
+  cheap: baratos|económicos
+  moderate: moderados
+  expensive: caros|elevados
+enum area
+  centre: centro
+  riverside: beira-rio
+  suburb: arredores
+enum family
+  yes: ideal para famílias
+  no: só para adultos
+enum terrace
+  yes: há esplanada
+  no: não há esplanada
+pool places
+  Casa *|Café *|Tasca *|A Mesa *|O Cantinho *
+pool landmarks
+  a estação *|o museu *|o parque *|a praça *
+pool stars
+  estrelas|em 5
+pool weekdays
+  segunda-feira|terça-feira|quarta-feira|domingo
+open
+  {name} oferece cozinha {cuisine}[ junto a este local: {near}].
+  Apetece-lhe cozinha {cuisine}? Experimente {name}.
+body
+  Bom saber: {family}.
+  Os preços são {prices}.
+  Zona: {area}.
+  Avaliação: {rating}.
+  Especialidade: {dish}.
+  Dia de descanso: {closed}.
+  Reservas pelo {phone}.
+  No verão {terrace}.
+  Perto: {near}.
+extra
+  {#person} dirige a casa há {#number} anos.
+title
+  Onde comer
+  {name}
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE, "es": ES},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("name", "cuisine"),
     groups={"place": ("area", "near")},
     layouts={"prose": 7, "lines": 2, "one_line": 1},
