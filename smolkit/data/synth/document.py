@@ -59,9 +59,10 @@ class Writer:
             return inner if keep else ""
 
         lines = ((line, OPTIONAL.sub(optional, line)) for line in pattern.split("\n"))
-        pattern = "\n".join(kept.strip(" |") for line, kept in lines if kept.strip() or not line)
+        pattern = "\n".join(kept.lstrip(" ,|").rstrip(" |") for line, kept in lines if kept.strip() or not line)
         pattern = ALTERNATIVES.sub(lambda part: rng.choice(part.group(1).split("|")), pattern)
-        return PLACE.sub(lambda place: self._fill(place.group(1), place.group(2), pattern), pattern)
+        filled = PLACE.sub(lambda place: self._fill(place.group(1), place.group(2), pattern), pattern)
+        return filled.replace(f".{CLOSE_MARK}.", f".{CLOSE_MARK}")  # "Inc." ends its sentence with one dot
 
     def choose(self, section: str) -> str | None:
         """One sayable sentence of a section, as a pattern."""

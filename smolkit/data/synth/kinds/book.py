@@ -175,9 +175,150 @@ title
   LIBRO DELLA SETTIMANA
 """
 
+FR = r"""
+names
+  title: titre du livre|titre
+  author: auteur|écrit par
+  translator: traducteur|traduit par
+  publisher: éditeur|maison d'édition
+  year: année|première édition
+  pages: pages|nombre de pages
+  isbn: ISBN
+  genre: genre
+  price: prix|prix public
+  original: langue d'origine
+  released: date de parution|en librairie le
+  ebook: livre numérique
+  themes: thèmes
+  edition: édition
+enum genre
+  novel: roman
+  poetry: recueil de poèmes
+  biography: biographie
+  essay: essai
+  thriller: polar
+enum ebook
+  yes: existe aussi en numérique
+  no: uniquement sur papier
+pool heads
+  Les Jardins de|Un Hiver à|Lettres à|La Maison de|Neuf Jours à|Retour à|Au-delà de|La Carte de
+pool houses
+  Éditions *|Librairie *|Presses *
+pool themes
+  exil|amitié|la mer|mémoire|guerre|enfance|musique|argent
+open
+  « {title} » est le nouveau livre de {author}[, {publisher}][, {pages} pages].
+  {author}, {title}. {publisher}[, {year}].
+body
+  Pages : {pages}[, prix : {price}].
+  Genre : {genre}.
+  Traduction de {translator}.
+  ISBN {isbn}.
+  Première édition : {year}.
+  En librairie le {released}.
+  Thèmes : {themes}.
+  Format : {ebook}.
+title
+  LE LIVRE DE LA SEMAINE
+"""
+
+ES = r"""
+names
+  title: título del libro|título
+  author: autor|escrito por
+  translator: traductor|traducido por
+  publisher: editorial|casa editora
+  year: año|primera edición
+  pages: páginas|número de páginas
+  isbn: ISBN
+  genre: género
+  price: precio|precio de venta
+  original: idioma original
+  released: fecha de salida|a la venta desde
+  ebook: libro electrónico
+  themes: temas
+  edition: edición
+enum genre
+  novel: novela
+  poetry: poemario
+  biography: biografía
+  essay: ensayo
+  thriller: novela negra
+enum ebook
+  yes: también en libro electrónico
+  no: solo en papel
+pool heads
+  Los jardines de|Un invierno en|Cartas a|La casa de|Nueve días en|Regreso a|Más allá de|El mapa de
+pool houses
+  Editorial *|Ediciones *|Libros *
+pool themes
+  exilio|amistad|el mar|memoria|guerra|infancia|música|dinero
+open
+  «{title}» es el nuevo libro de {author}[, {publisher}][, {pages} páginas].
+  {author}, {title}. {publisher}[, {year}].
+body
+  Páginas: {pages}[, precio: {price}].
+  Género: {genre}.
+  Traducción de {translator}.
+  ISBN {isbn}.
+  Primera edición: {year}.
+  A la venta desde el {released}.
+  Temas: {themes}.
+  Formato: {ebook}.
+title
+  EL LIBRO DE LA SEMANA
+"""
+
+PT = r"""
+names
+  title: título do livro|título
+  author: autor|escrito por
+  translator: tradutor|traduzido por
+  publisher: editora|casa editora
+  year: ano|primeira edição
+  pages: páginas|número de páginas
+  isbn: ISBN
+  genre: género
+  price: preço|preço de capa
+  original: língua original
+  released: data de lançamento|à venda desde
+  ebook: livro digital
+  themes: temas
+  edition: edição
+enum genre
+  novel: romance
+  poetry: livro de poemas
+  biography: biografia
+  essay: ensaio
+  thriller: policial
+enum ebook
+  yes: também em formato digital
+  no: só em papel
+pool heads
+  Os Jardins de|Um Inverno em|Cartas a|A Casa de|Nove Dias em|Regresso a|Para lá de|O Mapa de
+pool houses
+  Editora *|Edições *|Livros *
+pool themes
+  exílio|amizade|o mar|memória|guerra|infância|música|dinheiro
+open
+  «{title}» é o novo livro de {author}[, {publisher}][, {pages} páginas].
+  {author}, {title}. {publisher}[, {year}].
+body
+  Páginas: {pages}[, preço: {price}].
+  Género: {genre}.
+  Tradução de {translator}.
+  ISBN {isbn}.
+  Primeira edição: {year}.
+  À venda desde {released}.
+  Temas: {themes}.
+  Formato: {ebook}.
+title
+  LIVRO DA SEMANA
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "de": DE, "it": IT},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("title", "author", "publisher"),
     groups={"edition": ("publisher", "year", "pages", "isbn")},
 )

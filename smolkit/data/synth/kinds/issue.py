@@ -265,9 +265,115 @@ title
 """
 )
 
+IT = (
+    SHARED
+    + r"""
+names
+  number: numero|identificativo
+  title: titolo|riassunto
+  project: progetto|pacchetto
+  author: autore|segnalato da
+  version: versione|versione interessata
+  system: sistema operativo|piattaforma
+  error: errore|messaggio di errore
+  priority: priorità|gravità
+  labels: etichette
+  opened: aperto il|data
+  assignee: assegnato a|responsabile
+  regression: regressione
+  environment: ambiente
+  people: persone
+enum priority
+  low: bassa
+  medium: media|normale
+  high: alta|urgente
+  critical: critica|bloccante
+enum regression
+  yes: nella versione precedente funzionava|è una regressione
+  no: non ha mai funzionato|non è una regressione
+pool parts
+  esportazione|pagina di accesso|ricerca|installatore|modalità scura|caricamento di file|cache|copia di sicurezza
+pool problems
+  Blocco: *|Lentezza: *|Perdita di memoria: *|Codifica errata: *|Errore all'apertura: *|Data sbagliata: *
+open
+  {title} {number}
+    Aperto da {author}[ il {opened}].\n
+  [{project}: ]{title}[ ({number})]\n
+body
+  Uso {project} {version}[ su {system}].
+  Versione: {version}.
+  Sistema: {system}.
+  Compare `{error}`.
+  Priorità: {priority}.
+  Etichette: {labels}.
+  Assegnato a {assignee}.
+  Nota: {regression}.
+  Progetto: {project}.
+  Segnalato da {author}.
+extra
+  {#person} vede la stessa cosa.
+  Il registro è su {#url}.
+title
+  ## Segnalazione di errore
+"""
+)
+
+PT = (
+    SHARED
+    + r"""
+names
+  number: número|identificador
+  title: título|resumo
+  project: projeto|pacote
+  author: autor|reportado por
+  version: versão|versão afetada
+  system: sistema operativo|plataforma
+  error: erro|mensagem de erro
+  priority: prioridade|gravidade
+  labels: etiquetas
+  opened: aberto a|data
+  assignee: atribuído a|responsável
+  regression: regressão
+  environment: ambiente
+  people: pessoas
+enum priority
+  low: baixa
+  medium: média|normal
+  high: alta|urgente
+  critical: crítica|bloqueante
+enum regression
+  yes: na versão anterior funcionava|é uma regressão
+  no: nunca funcionou|não é uma regressão
+pool parts
+  exportação|página de entrada|pesquisa|instalador|modo escuro|envio de ficheiros|cache|cópia de segurança
+pool problems
+  Falha: *|Lentidão: *|Fuga de memória: *|Codificação errada: *|Erro ao abrir: *|Data errada: *
+open
+  {title} {number}
+    Aberto por {author}[ a {opened}].\n
+  [{project}: ]{title}[ ({number})]\n
+body
+  Uso {project} {version}[ em {system}].
+  Versão: {version}.
+  Sistema: {system}.
+  Aparece `{error}`.
+  Prioridade: {priority}.
+  Etiquetas: {labels}.
+  Atribuído a {assignee}.
+  Nota: {regression}.
+  Projeto: {project}.
+  Reportado por {author}.
+extra
+  {#person} vê o mesmo.
+  O registo está em {#url}.
+title
+  ## Relatório de erro
+"""
+)
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE, "es": ES},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("title",),
     groups={"environment": ("version", "system"), "people": ("author", "assignee")},
     layouts={"prose": 5, "mixed": 3, "lines": 2},

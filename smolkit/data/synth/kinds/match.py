@@ -177,9 +177,153 @@ title
   CRÓNICA DO JOGO
 """
 
+FR = r"""
+names
+  home: équipe à domicile|locaux
+  away: équipe visiteuse|visiteurs
+  score: score|résultat
+  sport: sport
+  goals: buts|buteurs
+  goals.scorer: buteur|joueur
+  goals.minute: minute
+  goals.club: club
+  ground: stade|terrain
+  played: date du match|joué le
+  crowd: affluence|spectateurs
+  referee: arbitre
+  coach: entraîneur
+  next_game: prochain match
+  sold_out: guichets fermés
+  teams: équipes
+enum sport
+  football: football
+  handball: handball
+  hockey: hockey
+  rugby: rugby
+enum sold_out
+  yes: le stade était plein
+  no: il restait beaucoup de places
+pool clubs
+  FC *|Olympique *|Stade *|AS *
+pool grounds
+  Stade *|Parc *|Arena *
+item
+  {scorer} ({minute}e minute)
+  {scorer}, {minute}e
+open
+  {home} - {away} {score}[ ({sport})][, le {played}].
+  {sport} : {home} contre {away}, {score}.
+body
+  Buts : {goals}.
+  Stade : {ground}.
+  Affluence : {crowd} spectateurs.
+  Arbitre : {referee}.
+  « Nous avons bien travaillé », a dit l'entraîneur {coach}.
+  Prochain match : {next_game}.
+  Avant le coup d'envoi, {sold_out}.
+title
+  COMPTE RENDU
+"""
+
+DE = r"""
+names
+  home: Heimmannschaft|Gastgeber
+  away: Gastmannschaft|Gäste
+  score: Ergebnis|Endstand
+  sport: Sportart
+  goals: Tore|Torschützen
+  goals.scorer: Torschütze|Spieler
+  goals.minute: Minute
+  goals.club: Verein
+  ground: Stadion|Spielort
+  played: Spieltag|gespielt am
+  crowd: Zuschauer|Zuschauerzahl
+  referee: Schiedsrichter
+  coach: Trainer
+  next_game: nächstes Spiel
+  sold_out: ausverkauft
+  teams: Mannschaften
+enum sport
+  football: Fußball
+  handball: Handball
+  hockey: Eishockey
+  rugby: Rugby
+enum sold_out
+  yes: alle Karten waren verkauft
+  no: viele Plätze blieben leer
+pool clubs
+  FC *|SV *|Eintracht *|VfL *
+pool grounds
+  *-Stadion|*-Arena|Sportpark *
+item
+  {scorer} ({minute}. Minute)
+  {minute}. {scorer}
+open
+  {home} - {away} {score}[ ({sport})][, {played}].
+  {sport}: {home} gegen {away}, {score}.
+body
+  Tore: {goals}.
+  Spielort: {ground}.
+  {crowd} Zuschauer kamen.
+  Schiedsrichter: {referee}.
+  „Wir haben hart gearbeitet“, sagte Trainer {coach}.
+  Das nächste Spiel ist am {next_game}.
+  Vor dem Anpfiff: {sold_out}.
+title
+  SPIELBERICHT
+"""
+
+IT = r"""
+names
+  home: squadra di casa|padroni di casa
+  away: squadra ospite|ospiti
+  score: risultato|punteggio
+  sport: sport
+  goals: gol|marcatori
+  goals.scorer: marcatore|giocatore
+  goals.minute: minuto
+  goals.club: club
+  ground: stadio|campo
+  played: data della partita|giocata il
+  crowd: spettatori|pubblico
+  referee: arbitro
+  coach: allenatore
+  next_game: prossima partita
+  sold_out: tutto esaurito
+  teams: squadre
+enum sport
+  football: calcio
+  handball: pallamano
+  hockey: hockey
+  rugby: rugby
+enum sold_out
+  yes: i biglietti erano esauriti
+  no: molti posti sono rimasti vuoti
+pool clubs
+  * Calcio|AC *|Virtus *|Polisportiva *
+pool grounds
+  Stadio *|Campo *|Palazzetto *
+item
+  {scorer} (minuto {minute})
+  {scorer}, {minute}'
+open
+  {home} - {away} {score}[ ({sport})][, {played}].
+  {sport}: {home} contro {away}, {score}.
+body
+  Gol: {goals}.
+  Stadio: {ground}.
+  Pubblico: {crowd} spettatori.
+  Arbitro: {referee}.
+  «Abbiamo lavorato bene», ha detto l'allenatore {coach}.
+  Prossima partita: {next_game}.
+  Prima del fischio d'inizio {sold_out}.
+title
+  CRONACA
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "es": ES, "pt": PT},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("home", "away", "score"),
     groups={"teams": ("home", "away")},
     layouts={"prose": 7, "lines": 2},

@@ -145,9 +145,123 @@ whole
     [Cliente: {resolved}.]
 """
 
+DE = r"""
+names
+  customer: Kunde|Name des Kunden
+  agent: Berater|Mitarbeiter
+  account: Kundennummer|Vertragsnummer
+  device: Gerät|Gerätemodell
+  problem: Problem|Störung
+  mood: Stimmung
+  resolved: gelöst
+  callback: Rückrufnummer
+  when: Rückrufzeit
+  ticket: Vorgang|Vorgangsnummer
+  refund: Erstattung|Gutschrift
+  bought: Kaufdatum|gekauft am
+  caller: Anrufer
+enum mood
+  angry: ich bin wirklich wütend
+  calm: es eilt nicht
+  grateful: vielen herzlichen Dank
+enum resolved
+  yes: es geht wieder
+  no: es geht immer noch nicht
+pool problems
+  der Bildschirm bleibt schwarz|es kommt kein Ton|der Akku hält nur eine Stunde|der Deckel schließt nicht
+  es startet ständig neu|eine Taste klemmt|es läuft Wasser aus|das Kabel ist gerissen
+whole
+  Berater: Guten Tag, was kann ich für Sie tun?
+    Kunde: Hier ist {customer}. Bei meinem {device}: {problem}.
+    [Berater: Ihre Kundennummer? Kunde: {account}.]
+    [Berater: Wann gekauft? Kunde: Am {bought}.]
+    [Kunde: {mood}.]
+    [Berater: Ich lege den Vorgang {ticket} an.]
+    [Berater: Wo erreichen wir Sie? Kunde: Unter {callback}.]
+    [Berater: Um wie viel Uhr? Kunde: Um {when} Uhr.]
+    [Berater: Wir erstatten {refund}.]
+    [Kunde: {resolved}.]
+"""
+
+ES = r"""
+names
+  customer: cliente|nombre del cliente
+  agent: agente|asesor
+  account: número de cliente|número de contrato
+  device: aparato|modelo del aparato
+  problem: problema|avería
+  mood: ánimo
+  resolved: resuelto
+  callback: número de contacto
+  when: hora de llamada
+  ticket: incidencia|número de incidencia
+  refund: reembolso|compensación
+  bought: fecha de compra|comprado el
+  caller: cliente
+enum mood
+  angry: estoy muy enfadado
+  calm: no hay prisa
+  grateful: muchísimas gracias
+enum resolved
+  yes: ya funciona
+  no: sigue sin funcionar
+pool problems
+  la pantalla se queda negra|no se oye nada|la batería dura una hora|la tapa no cierra
+  se reinicia solo|un botón está atascado|pierde agua|el cable está roto
+whole
+  Agente: Buenos días, ¿en qué puedo ayudarle?
+    Cliente: Soy {customer}. En mi {device}, {problem}.
+    [Agente: ¿Su número de cliente? Cliente: {account}.]
+    [Agente: ¿Cuándo lo compró? Cliente: El {bought}.]
+    [Cliente: {mood}.]
+    [Agente: Abro la incidencia {ticket}.]
+    [Agente: ¿Dónde le llamamos? Cliente: Al {callback}.]
+    [Agente: ¿A qué hora? Cliente: A las {when}.]
+    [Agente: Le devolvemos {refund}.]
+    [Cliente: {resolved}.]
+"""
+
+IT = r"""
+names
+  customer: cliente|nome del cliente
+  agent: operatore|consulente
+  account: codice cliente|numero di contratto
+  device: apparecchio|modello dell'apparecchio
+  problem: problema|guasto
+  mood: umore
+  resolved: risolto
+  callback: numero da richiamare
+  when: ora della chiamata
+  ticket: pratica|numero di pratica
+  refund: rimborso|indennizzo
+  bought: data di acquisto|comprato il
+  caller: cliente
+enum mood
+  angry: sono davvero arrabbiato
+  calm: non c'è fretta
+  grateful: grazie infinite
+enum resolved
+  yes: ora funziona
+  no: non funziona ancora
+pool problems
+  lo schermo resta nero|non si sente nulla|la batteria dura un'ora|il coperchio non si chiude
+  si riavvia da solo|un tasto è bloccato|perde acqua|il cavo è rotto
+whole
+  Operatore: Buongiorno, come posso aiutarla?
+    Cliente: Sono {customer}. Sul mio {device}, {problem}.
+    [Operatore: Il suo codice cliente? Cliente: {account}.]
+    [Operatore: Quando l'ha comprato? Cliente: Il {bought}.]
+    [Cliente: {mood}.]
+    [Operatore: Apro la pratica {ticket}.]
+    [Operatore: Dove la richiamiamo? Cliente: Al {callback}.]
+    [Operatore: A che ora? Cliente: Alle {when}.]
+    [Operatore: Le rimborsiamo {refund}.]
+    [Cliente: {resolved}.]
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "pt": PT},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("customer", "device", "problem"),
     groups={"caller": ("customer", "account", "callback")},
     layouts={"whole": 1},

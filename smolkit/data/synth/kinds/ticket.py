@@ -184,9 +184,150 @@ body
   Compañía: {operator}.
 """
 
+DE = r"""
+names
+  passenger: Reisender|Name des Reisenden
+  operator: Verkehrsunternehmen|Betreiber
+  service: Zugnummer|Flug
+  origin: Abfahrtsbahnhof|von
+  destination: Zielbahnhof|nach
+  travel: Reisedatum|Datum
+  departs: Abfahrtszeit|Abfahrt
+  arrives: Ankunftszeit|Ankunft
+  coach: Wagen
+  seat: Sitzplatz|Platz
+  travel_class: Klasse
+  fare: Fahrpreis|Ticketpreis
+  currency: Währung
+  booking: Buchungscode|Auftragsnummer
+  bought: Kaufdatum|gekauft am
+  exchangeable: umtauschbar
+  outbound: Fahrt
+enum travel_class
+  first: 1. Klasse|erste Klasse
+  second: 2. Klasse|zweite Klasse
+  business: Business-Klasse
+enum exchangeable
+  yes: Umtausch möglich
+  no: vom Umtausch ausgeschlossen
+whole
+  {operator}
+    [Reisender: {passenger}]
+    {origin} -> {destination}
+    [{travel}][  ab {departs}][  an {arrives}]
+    [{service}][  Wagen {coach}][  Platz {seat}]
+    [{travel_class}]
+    [Preis: {fare}]
+    [Auftrag {booking}]
+open
+  {passenger} fährt von {origin} nach {destination}[, am {travel}].
+body
+  Abfahrt um {departs} Uhr, Ankunft um {arrives} Uhr.
+  Wagen {coach}, Platz {seat}.
+  Klasse: {travel_class}.
+  Preis: {fare}[, gekauft am {bought}].
+  Buchungscode: {booking}.
+  Hinweis: {exchangeable}.
+  Betreiber: {operator}.
+"""
+
+IT = r"""
+names
+  passenger: passeggero|nome del passeggero
+  operator: compagnia|vettore
+  service: numero del treno|volo
+  origin: stazione di partenza|da
+  destination: stazione di arrivo|a
+  travel: data del viaggio|data
+  departs: ora di partenza|partenza
+  arrives: ora di arrivo|arrivo
+  coach: carrozza
+  seat: posto|sedile
+  travel_class: classe
+  fare: tariffa|prezzo del biglietto
+  currency: valuta
+  booking: codice di prenotazione|PNR
+  bought: data di acquisto|acquistato il
+  exchangeable: modificabile
+  outbound: tratta
+enum travel_class
+  first: 1ª classe|prima classe
+  second: 2ª classe|seconda classe
+  business: classe business
+enum exchangeable
+  yes: cambio consentito
+  no: cambio non consentito
+whole
+  {operator}
+    [Passeggero: {passenger}]
+    {origin} -> {destination}
+    [{travel}][  part. {departs}][  arr. {arrives}]
+    [{service}][  carrozza {coach}][  posto {seat}]
+    [{travel_class}]
+    [Prezzo: {fare}]
+    [Codice {booking}]
+open
+  {passenger} viaggia da {origin} a {destination}[ il {travel}].
+body
+  Partenza alle {departs}, arrivo alle {arrives}.
+  Carrozza {coach}, posto {seat}.
+  Classe: {travel_class}.
+  Prezzo: {fare}[, acquistato il {bought}].
+  Codice di prenotazione: {booking}.
+  Nota: {exchangeable}.
+  Compagnia: {operator}.
+"""
+
+PT = r"""
+names
+  passenger: passageiro|nome do passageiro
+  operator: companhia|operador
+  service: número do comboio|voo
+  origin: estação de partida|de
+  destination: estação de chegada|para
+  travel: data da viagem|data
+  departs: hora de partida|partida
+  arrives: hora de chegada|chegada
+  coach: carruagem
+  seat: lugar|assento
+  travel_class: classe
+  fare: tarifa|preço do bilhete
+  currency: moeda
+  booking: código de reserva|localizador
+  bought: data de compra|comprado a
+  exchangeable: trocável
+  outbound: trajeto
+enum travel_class
+  first: 1.ª classe|primeira classe
+  second: 2.ª classe|segunda classe
+  business: classe executiva
+enum exchangeable
+  yes: o bilhete pode ser trocado
+  no: o bilhete não pode ser trocado
+whole
+  {operator}
+    [Passageiro: {passenger}]
+    {origin} -> {destination}
+    [{travel}][  part. {departs}][  cheg. {arrives}]
+    [{service}][  carruagem {coach}][  lugar {seat}]
+    [{travel_class}]
+    [Preço: {fare}]
+    [Localizador {booking}]
+open
+  {passenger} viaja de {origin} para {destination}[ a {travel}].
+body
+  Partida às {departs}, chegada às {arrives}.
+  Carruagem {coach}, lugar {seat}.
+  Classe: {travel_class}.
+  Preço: {fare}[, comprado a {bought}].
+  Código de reserva: {booking}.
+  Nota: {exchangeable}.
+  Companhia: {operator}.
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "es": ES},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("origin", "destination", "operator"),
     groups={"outbound": ("origin", "destination", "travel", "departs", "arrives")},
     layouts={"whole": 5, "prose": 3, "lines": 2},

@@ -148,9 +148,129 @@ title
   VERKEHRSMELDUNG
 """
 
+ES = r"""
+names
+  road: carretera|autopista
+  start: inicio del tramo|entre
+  finish: final del tramo
+  cause: causa|motivo
+  delay: demora|tiempo perdido
+  queue: longitud de la retención|retención
+  lanes: carriles cortados
+  since: desde|avisado a las
+  until: fin previsto|hasta
+  day: fecha del aviso|fecha
+  diversion: desvío|ruta alternativa
+  closed: carretera cortada
+  hotline: teléfono de tráfico
+  stretch: tramo
+enum cause
+  accident: accidente|choque en cadena
+  roadworks: obras
+  breakdown: camión averiado
+  weather: hielo|nieve
+enum closed
+  yes: la carretera está cortada
+  no: la carretera sigue abierta
+open
+  {road} entre {start} y {finish}: {cause}[, demora {delay}].
+  Aviso en la {road}[, cerca de {start}]: {cause}.
+body
+  Retención de {queue}.
+  Demora: {delay}.
+  {lanes} carriles cortados.
+  Avisado a las {since}[ el {day}].
+  Fin previsto a las {until}.
+  Desvío por {diversion}.
+  Ahora mismo {closed}.
+  Teléfono de tráfico: {hotline}.
+title
+  AVISO DE TRÁFICO
+"""
+
+IT = r"""
+names
+  road: strada|autostrada
+  start: inizio del tratto|tra
+  finish: fine del tratto
+  cause: causa|motivo
+  delay: ritardo|tempo perso
+  queue: lunghezza della coda|coda
+  lanes: corsie chiuse
+  since: segnalato alle|dalle
+  until: fine prevista|fino alle
+  day: data dell'avviso|data
+  diversion: deviazione|percorso alternativo
+  closed: strada chiusa
+  hotline: numero informazioni
+  stretch: tratto
+enum cause
+  accident: incidente|tamponamento
+  roadworks: lavori|cantiere
+  breakdown: camion in avaria
+  weather: ghiaccio|neve
+enum closed
+  yes: la strada è chiusa
+  no: la strada resta aperta
+open
+  {road} tra {start} e {finish}: {cause}[, ritardo {delay}].
+  Avviso sulla {road}[, vicino a {start}]: {cause}.
+body
+  Coda di {queue}.
+  Ritardo: {delay}.
+  {lanes} corsie chiuse.
+  Segnalato alle {since}[ il {day}].
+  Fine prevista alle {until}.
+  Deviazione: {diversion}.
+  Al momento {closed}.
+  Informazioni: {hotline}.
+title
+  AVVISO TRAFFICO
+"""
+
+PT = r"""
+names
+  road: estrada|autoestrada
+  start: início do troço|entre
+  finish: fim do troço
+  cause: causa|motivo
+  delay: atraso|tempo perdido
+  queue: extensão da fila|fila
+  lanes: vias cortadas
+  since: avisado às|desde
+  until: fim previsto|até
+  day: data do aviso|data
+  diversion: desvio|percurso alternativo
+  closed: estrada cortada
+  hotline: linha de trânsito
+  stretch: troço
+enum cause
+  accident: acidente|choque em cadeia
+  roadworks: obras
+  breakdown: camião avariado
+  weather: gelo|neve
+enum closed
+  yes: a estrada está cortada
+  no: a estrada continua aberta
+open
+  {road} entre {start} e {finish}: {cause}[, atraso {delay}].
+  Aviso na {road}[, perto de {start}]: {cause}.
+body
+  Fila de {queue}.
+  Atraso: {delay}.
+  {lanes} vias cortadas.
+  Avisado às {since}[ a {day}].
+  Fim previsto às {until}.
+  Desvio: {diversion}.
+  De momento {closed}.
+  Linha de trânsito: {hotline}.
+title
+  AVISO DE TRÂNSITO
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "fr": FR, "de": DE},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("road", "cause"),
     groups={"stretch": ("start", "finish")},
 )

@@ -186,9 +186,162 @@ title
   AUTO USATA
 """
 
+FR = r"""
+names
+  make: marque|constructeur
+  model: modèle|version
+  year: année|mise en circulation
+  mileage: kilométrage|distance parcourue
+  fuel: carburant|énergie
+  gearbox: boîte de vitesses|transmission
+  power: puissance|puissance du moteur
+  paint: couleur extérieure|peinture
+  owners: propriétaires précédents|propriétaires
+  price: prix demandé|prix
+  inspection: contrôle technique jusqu'au|prochain contrôle
+  accident: non accidenté
+  seller: vendeur|vendu par
+  contact: téléphone du vendeur
+  vin: numéro de châssis
+  location: lieu|visible à
+  engine: moteur
+enum fuel
+  petrol: essence
+  diesel: diesel|gazole
+  electric: électrique
+  hybrid: hybride
+enum gearbox
+  manual: manuelle
+  automatic: automatique
+enum accident
+  yes: jamais accidentée
+  no: déjà accidentée
+pool cars
+  Astor|Pico|Rondo|Vento|Lumen|Faucon
+open
+  {make} {model}[, {year}][, {mileage}][, {paint}] - {price}
+  À vendre : {make} {model}[, année {year}].
+body
+  Kilométrage : {mileage}.
+  Carburant : {fuel}[, boîte : {gearbox}].
+  Puissance : {power}.
+  Couleur : {paint}.
+  Propriétaires précédents : {owners}.
+  Prix demandé : {price}.
+  Contrôle technique valable jusqu'au {inspection}.
+  À savoir : {accident}.
+  Appeler {seller} au {contact}.
+  Numéro de châssis {vin}.
+  Visible à {location}.
+title
+  VOITURE D'OCCASION
+"""
+
+ES = r"""
+names
+  make: marca|fabricante
+  model: modelo|versión
+  year: año|matriculación
+  mileage: kilometraje|kilómetros recorridos
+  fuel: combustible|motorización
+  gearbox: cambio|transmisión
+  power: potencia|potencia del motor
+  paint: color exterior|pintura
+  owners: dueños anteriores|propietarios
+  price: precio pedido|precio
+  inspection: ITV hasta|próxima inspección
+  accident: sin accidentes
+  seller: vendedor|vendido por
+  contact: teléfono del vendedor
+  vin: número de bastidor
+  location: lugar|se ve en
+  engine: motor
+enum fuel
+  petrol: gasolina
+  diesel: diésel|gasóleo
+  electric: eléctrico
+  hybrid: híbrido
+enum gearbox
+  manual: manual
+  automatic: automático
+enum accident
+  yes: nunca tuvo accidentes
+  no: tuvo un accidente
+pool cars
+  Astor|Pico|Rondo|Vento|Lumen|Halcón
+open
+  {make} {model}[, {year}][, {mileage}][, {paint}] - {price}
+  Se vende {make} {model}[, año {year}].
+body
+  Kilometraje: {mileage}.
+  Combustible: {fuel}[, cambio: {gearbox}].
+  Potencia: {power}.
+  Color: {paint}.
+  Dueños anteriores: {owners}.
+  Precio: {price}.
+  ITV hasta el {inspection}.
+  Dato útil: {accident}.
+  Llamar a {seller}, {contact}.
+  Número de bastidor {vin}.
+  Se puede ver en {location}.
+title
+  COCHE DE OCASIÓN
+"""
+
+PT = r"""
+names
+  make: marca|fabricante
+  model: modelo|versão
+  year: ano|matrícula de
+  mileage: quilometragem|quilómetros percorridos
+  fuel: combustível|motorização
+  gearbox: caixa de velocidades|transmissão
+  power: potência|potência do motor
+  paint: cor exterior|pintura
+  owners: donos anteriores|proprietários
+  price: preço pedido|preço
+  inspection: inspeção até|próxima inspeção
+  accident: sem acidentes
+  seller: vendedor|vendido por
+  contact: telefone do vendedor
+  vin: número de quadro
+  location: local|pode ver-se em
+  engine: motor
+enum fuel
+  petrol: gasolina
+  diesel: diesel|gasóleo
+  electric: elétrico
+  hybrid: híbrido
+enum gearbox
+  manual: manual
+  automatic: automática
+enum accident
+  yes: nunca teve acidentes
+  no: já teve um acidente
+pool cars
+  Astor|Pico|Rondo|Vento|Lumen|Falcão
+open
+  {make} {model}[, {year}][, {mileage}][, {paint}] - {price}
+  Vende-se {make} {model}[, ano {year}].
+body
+  Quilometragem: {mileage}.
+  Combustível: {fuel}[, caixa: {gearbox}].
+  Potência: {power}.
+  Cor: {paint}.
+  Donos anteriores: {owners}.
+  Preço: {price}.
+  Inspeção até {inspection}.
+  Bom saber: {accident}.
+  Ligar a {seller}, {contact}.
+  Número de quadro {vin}.
+  Pode ver-se em {location}.
+title
+  CARRO USADO
+"""
+
 KIND = Kind(
     draw,
-    wording={"en": EN, "de": DE, "it": IT},
+    wording={"en": EN, "fr": FR, "de": DE, "es": ES, "it": IT, "pt": PT},
     core=("make", "model", "price"),
     groups={"engine": ("fuel", "gearbox", "power")},
 )
