@@ -134,6 +134,11 @@ class Draw:
     def city(self) -> Value:
         return self.text("cities")
 
+    def two_cities(self) -> tuple[Value, Value]:
+        """The two ends of a journey."""
+        first, second = self.rng.sample(share(pools.entries("cities", self.lang), self.split), 2)
+        return Value(first), Value(second)
+
     def country(self) -> Value:
         code, name = self.rng.choice(pools.COUNTRIES[self.lang])
         return Value(name, "country", code)

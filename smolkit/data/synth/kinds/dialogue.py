@@ -10,8 +10,9 @@ SERVICES = ("train", "taxi", "hairdresser")
 
 def draw(d: Draw) -> Record:
     service = d.rng.choice(SERVICES)
+    origin, destination = d.two_cities()
     slots: dict[str, dict[str, Value]] = {
-        "train": {"from": d.city(), "to": d.city(), "day": d.day(), "departs": d.time(), "seats": d.count(1, 8)},
+        "train": {"from": origin, "to": destination, "day": d.day(), "departs": d.time(), "seats": d.count(1, 8)},
         "taxi": {"pickup": d.address(), "drop": Value(d.word("places").replace("*", d.invented())), "at": d.time()},
         "hairdresser": {"stylist": d.text("first names"), "treatment": d.text("treatments"), "slot": d.time(9, 18)},
     }

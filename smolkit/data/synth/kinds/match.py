@@ -11,7 +11,7 @@ def draw(d: Draw) -> Record:
         {"scorer": d.person(), "minute": d.count(2, 90), "club": Value(d.invented())}
         for _ in range(d.rng.randint(1, 3))
     ]
-    home, away = d.city(), d.city()
+    home, away = d.two_cities()
     return {
         "home": Value(d.word("clubs").replace("*", home.text)),
         "away": Value(d.word("clubs").replace("*", away.text)),
@@ -57,7 +57,7 @@ enum sold_out
 pool clubs
   * United|* City|FC *|* Rovers|* Athletic|Sporting *
 pool grounds
-  * Park|* Stadium|the * Arena|* Field
+  * Park|* Stadium|* Arena|* Field
 item
   {scorer} ({minute}')
   {minute}' {scorer} for {club}
@@ -65,7 +65,7 @@ item
 open
   {home} v {away} {score}[ ({sport})][, {played}].
   {sport}: {home} - {away} {score}.
-  {home} met {away}[ on {played}] at the {ground}. The game ended {score}.
+  {home} met {away}[ on {played}] at {ground}. The game ended {score}.
 body
   Goals: {goals}.
   Played at {ground}.

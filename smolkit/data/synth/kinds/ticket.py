@@ -7,12 +7,13 @@ from smolkit.data.synth.values import Draw, Record
 
 
 def draw(d: Draw) -> Record:
+    origin, destination = d.two_cities()
     return {
         "passenger": d.person(),
         "operator": d.company(),
         "service": d.code("ICE ###|TGV ####|@@####|IC ##|FL ####"),
-        "origin": d.city(),
-        "destination": d.city(),
+        "origin": origin,
+        "destination": destination,
         "travel": d.date(),
         "departs": d.time(5, 13),
         "arrives": d.time(14, 23),

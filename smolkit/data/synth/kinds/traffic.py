@@ -7,10 +7,11 @@ from smolkit.data.synth.values import Draw, Record
 
 
 def draw(d: Draw) -> Record:
+    start, finish = d.two_cities()
     return {
         "road": d.code("M##|A##|B####|E##|N###"),
-        "start": d.city(),
-        "finish": d.city(),
+        "start": start,
+        "finish": finish,
         "cause": d.enum("cause"),
         "delay": d.minutes(5, 120),
         "queue": d.measure(1, 25, "km"),
@@ -50,7 +51,7 @@ enum closed
   no: traffic keeps moving|the road stays open
 open
   {road} between {start} and {finish}: {cause}[, delay {delay}].
-  Traffic alert for the {road}[ near {start}]: {cause}.
+  Traffic alert for the {road}: {cause}.
   Drivers on the {road} lose {delay} because of this: {cause}.
 body
   The queue is {queue} long.
@@ -134,7 +135,7 @@ enum closed
   no: die Straße bleibt offen
 open
   {road} zwischen {start} und {finish}: {cause}[, Verzögerung {delay}].
-  Verkehrsmeldung zur {road}[, nahe {start}]: {cause}.
+  Verkehrsmeldung zur {road}: {cause}.
 body
   Der Stau ist {queue} lang.
   Zeitverlust: {delay}.
@@ -174,7 +175,7 @@ enum closed
   no: la carretera sigue abierta
 open
   {road} entre {start} y {finish}: {cause}[, demora {delay}].
-  Aviso en la {road}[, cerca de {start}]: {cause}.
+  Aviso en la {road}: {cause}.
 body
   Retención de {queue}.
   Demora: {delay}.
@@ -214,7 +215,7 @@ enum closed
   no: la strada resta aperta
 open
   {road} tra {start} e {finish}: {cause}[, ritardo {delay}].
-  Avviso sulla {road}[, vicino a {start}]: {cause}.
+  Avviso sulla {road}: {cause}.
 body
   Coda di {queue}.
   Ritardo: {delay}.
@@ -254,7 +255,7 @@ enum closed
   no: a estrada continua aberta
 open
   {road} entre {start} e {finish}: {cause}[, atraso {delay}].
-  Aviso na {road}[, perto de {start}]: {cause}.
+  Aviso na {road}: {cause}.
 body
   Fila de {queue}.
   Atraso: {delay}.
