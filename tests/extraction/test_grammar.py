@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from smolkit.data.rows import read_rows
 from smolkit.extraction.grammar import compile_grammar
-from smolkit.extraction.prompt import FORMATS, PromptFormat, get_format
+from smolkit.extraction.prompt import FORMATS, PromptFormat, get_format, json_text
 from smolkit.extraction.spans import collapse
-from smolkit.extraction.template import LEAF_TYPES, Template
+from smolkit.extraction.template import LEAF_TYPES, Leaf, Template
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
@@ -170,6 +171,34 @@ def test_whatever_the_grammar_allows_is_an_answer_without_problems(lexicon, clos
     for path, leaf in template.leaves():
         if getattr(leaf, "type", "") in ("blank", "verbatim-string") and "[" not in path and "." not in path:
             assert (answer[path] or "") in document
+
+
+@relaxed
+@given(pair=pairs, layout=st.sampled_from(sorted(FORMATS)), extra=keys)
+def test_reordered_missing_and_extra_keys_are_refused(lexicon, pair, layout, extra):
+    template, style = Template.parse(pair[0]), FORMATS[layout].json_style
+    answer = json.loads(FORMATS[layout].answer(template, pair[1]))
+    found = matcher(lexicon, template, FORMATS[layout])
+    first, *rest = answer
+    wrong = [{**answer, extra + "x" * 7: None}, {key: answer[key] for key in rest}]
+    if rest:
+        wrong.append({key: answer[key] for key in [*rest, first]})
+    for changed in wrong:
+        assert not accepts(found, lexicon, json_text(changed, style))
+
+
+@pytest.mark.parametrize("name", ["sroie/train", "muc4/dev", "popcorn_fr/train", "kleister_nda/train", "snips/train"])
+def test_real_annotations_are_taken(lexicon, data_dir, name):
+    for row in read_rows(data_dir / "extraction" / f"{name}.jsonl", limit=20):
+        answer = SMOLKIT.answer(row.template, row.output)
+        assert accepts(matcher(lexicon, row.template, text=row.text), lexicon, answer), row.id
+        copied = matcher(lexicon, row.template, text=row.text, verbatim=True)
+        document = collapse(row.text).text
+        for path, leaf in row.template.leaves():
+            if isinstance(leaf, Leaf) and "[" not in path and "." not in path:
+                value = row.output[path]
+                alone = SMOLKIT.answer(row.template, {path: value})
+                assert accepts(copied, lexicon, alone) is (value == value.strip() and value in document)
 
 
 # ---- wrong answers
