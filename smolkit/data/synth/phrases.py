@@ -2,12 +2,17 @@
 
     names                     how a field is called, as a label in documents and as a key in templates
       price: price|unit price
+      items.name: article         a field of the objects in a list
+      supplier: supplier          a group of fields, nested in some templates
+      supplier.company: name      what a field is called inside its group
     enum condition            the choices of an enum, each with the wordings that mean it
       new: brand new|unused
     pool roles                words that only this kind draws
       nurse|welder
     open, body, close, extra  sentences; `body` ones are shuffled, `extra` ones only distract
       {brand} {title}[ in {color}] <costs|sells for> {price}.
+    title                     headings of labelled lines
+    item                      one object of a list of objects
     whole                     complete documents
 
 In a sentence `{price}` is the value of a field, `{#money}` a value of no field, `[..]` a part that stands only if its

@@ -95,7 +95,7 @@ enum closed
   no: la route reste ouverte
 open
   {road} entre {start} et {finish} : {cause}[, retard {delay}].
-  Alerte sur la {road}[ près de {start}] : {cause}.
+  Alerte sur la {road} : {cause}.
 body
   Bouchon de {queue}.
   Temps perdu : {delay}.
