@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from smolkit.extraction.prompt import get_format
 from smolkit.optim.schedules import SCHEDULES, Schedule, wsd
-from smolkit.recipe import Section
+from smolkit.recipe import Section, checked_by
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -39,7 +39,9 @@ class Source(Section):
 
     @property
     def name(self) -> str:
-        return self.path or f"synth(rows={self.synth.rows}, seed={self.synth.seed})" if self.synth else str(self.path)
+        if self.synth:
+            return f"synth(rows={self.synth.rows}, seed={self.synth.seed}, split={self.synth.split})"
+        return str(self.path)
 
 
 class Data(Section):
@@ -120,7 +122,7 @@ class Checkpoint(Section):
 class FinetuneRecipe(Section):
     task: Literal["extraction"] = "extraction"
     model: str = "bundled"
-    prompt_format: str = "smolkit-1"
+    prompt_format: Annotated[str, checked_by(get_format)] = "smolkit-1"
     data: Data
     method: Literal["full", "lora"] = "full"
     lora: Lora = Lora()
@@ -137,7 +139,6 @@ class FinetuneRecipe(Section):
 
     @model_validator(mode="after")
     def holds_together(self) -> Self:
-        get_format(self.prompt_format)
         if self.checkpoint.every and self.dev.every and self.checkpoint.every % self.dev.every:
             raise ValueError(
                 f"checkpoint.every ({self.checkpoint.every}) must be a multiple of dev.every ({self.dev.every}), "

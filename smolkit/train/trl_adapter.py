@@ -20,6 +20,7 @@ from trl import SFTConfig, SFTTrainer
 
 from smolkit.data.batches import Step, collate
 from smolkit.data.render import IGNORED, Example
+from smolkit.manifest import Manifest, write
 from smolkit.optim.master import MasterAdamW, decay_groups
 from smolkit.train.recipe import FinetuneRecipe, Lora
 
@@ -122,6 +123,17 @@ def answer_loss(model: torch.nn.Module, input_ids: torch.Tensor, labels: torch.T
     predicting = targets != IGNORED
     logits = causal.lm_head(hidden[:, :-1][predicting])
     return cross_entropy(logits.float(), targets[predicting], reduction="sum")
+
+
+def checkpoint_callback() -> TrainerCallback:
+    """Seals each checkpoint with a manifest of its files, so that one cut short by a kill is known as such."""
+
+    class Seal(TrainerCallback):
+        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            write(checkpoint, Manifest(kind="checkpoint"))
+
+    return Seal()
 
 
 def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:

@@ -1,0 +1,86 @@
+"""`smolkit eval extraction`: score a model, or the predictions that any system made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from smolkit.cli._common import AsJson, print_json, progress_console, result_console
+from smolkit.errors import SmolkitError
+
+app = typer.Typer(help="Measure a model, or predictions that any system made.")
+
+
+@app.callback()
+def group() -> None:
+    """Measure a model, or predictions that any system made."""
+
+
+@app.command()
+def extraction(
+    data: Annotated[str, typer.Option(help="Annotated rows: a JSONL file or a Hub data set.")],
+    predictions: Annotated[Path | None, typer.Option(help="Rows {id, output} or {id, raw} to score.")] = None,
+    model: Annotated[str | None, typer.Option(help="A model to run: bundled, directory, Hub id or GGUF file.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="torch or llama.cpp; by default what suits the model.")] = None,
+    dtype: Annotated[str, typer.Option(help="What torch computes in: auto, bfloat16, float32.")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="Take the first rows only.")] = None,
+    verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings, too.")] = False,
+    unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 512,
+    out: Annotated[Path | None, typer.Option(help="Write report.json, report.md and f1.png there.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score template filling with F1 Levenshtein: a table, and with --out a report with the worst documents."""
+    if (predictions is None) == (model is None):
+        raise SmolkitError("give either --predictions or --model", fix="--model bundled runs the model that is at hand")
+    if predictions is not None:
+        from smolkit.evals.extraction import load_predictions, load_references, score_predictions
+
+        references = load_references(data)[:limit]
+        result = score_predictions(
+            references, load_predictions(predictions), rows_file=data, predictions_file=predictions
+        )
+        figures = result.figures()
+        context: dict[str, Any] = {"data": data, "predictions": str(predictions)}
+    else:
+        assert model is not None
+        measured = _run_model(
+            model, data, limit, runtime, dtype,
+            verbatim=verbatim, constrained=not unconstrained, max_new_tokens=max_new_tokens,
+        )  # fmt: skip
+        result, figures = measured.result, measured.figures()
+        decoding = "greedy, unconstrained" if unconstrained else "greedy, held to the template"
+        context = {"data": data, "model": model, "runtime": runtime or "default", "decoding": decoding, "dtype": dtype}
+        context |= {name: figures[name] for name in ("documents_per_second", "seconds", "truncated")}
+    if out is not None:
+        from smolkit.evals.report import write_report
+
+        write_report(result, out, title=f"Extraction: {model or predictions}", context=context)
+    if as_json:
+        print_json(figures)
+        return
+    from smolkit.evals.report import terminal_table
+
+    result_console().print(terminal_table(result))
+    if out is not None:
+        progress_console().print(f"wrote {out}/report.md", highlight=False)
+
+
+def _run_model(
+    model: str, data: str, limit: int | None, runtime: str | None, dtype: str, **options: Any
+) -> Any:
+    from rich.progress import Progress
+
+    from smolkit.data.rows import read_rows
+    from smolkit.evals.run import evaluate_model
+    from smolkit.runtime import open_extractor
+
+    rows = read_rows(data, limit=limit)
+    with open_extractor(model, runtime=runtime, dtype=dtype) as extractor:
+        with Progress(console=progress_console(), transient=True) as progress:
+            task = progress.add_task("documents", total=len(rows))
+            return evaluate_model(
+                extractor, rows, rows_file=data, on_done=lambda count: progress.advance(task, count), **options
+            )

@@ -1,0 +1,58 @@
+"""`smolkit finetune`: train a model on a task by a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, print_json, progress_console
+from smolkit.errors import SmolkitError
+
+
+def command(
+    recipe: Annotated[str | None, typer.Argument(help="A recipe file or the name of a shipped one.")] = None,
+    task: Annotated[str, typer.Option(help="What to learn.")] = "extraction",
+    data: Annotated[list[str] | None, typer.Option("--data", help="Rows to train on, instead of the recipe's.")] = None,
+    dev: Annotated[list[str] | None, typer.Option("--dev", help="Rows to measure on while training.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the model goes; default out/RECIPE.")] = None,
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
+    plan_only: PlanOnly = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune a model: print the plan, train, and write one Hugging Face directory with its card and manifest."""
+    if task not in DEFAULT_RECIPES:
+        raise SmolkitError(f"unknown task {task!r}", given=task, known=DEFAULT_RECIPES)
+    import json
+
+    from smolkit.recipe import load_recipe
+    from smolkit.train.recipe import FinetuneRecipe
+
+    name = recipe or DEFAULT_RECIPES[task]
+    rows = [f"data.{part}={json.dumps([{'path': path} for path in paths])}" for part, paths in
+            (("train", data), ("dev", dev)) if paths]  # fmt: skip
+    loaded = load_recipe(FinetuneRecipe, name, [*rows, f"task={task}", *(overrides or [])])
+
+    from smolkit.train import finetune
+
+    console = progress_console()
+    run = finetune.open_run(loaded)
+    if plan_only:
+        if as_json:
+            print_json(run.plan.as_dict())
+        else:
+            run.plan.print(console)
+        return
+    run.plan.print(console)
+    destination = out or Path("out") / Path(name).stem
+    scores = finetune.train(run, destination, console=console, resume=resume, overwrite=overwrite)
+    if as_json:
+        print_json({"model": str(destination), **scores})
+    else:
+        console.print(f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()))
+
+
+DEFAULT_RECIPES = {"extraction": "finetune/extraction-135m"}

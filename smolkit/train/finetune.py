@@ -1,0 +1,246 @@
+"""Fine-tuning, start to end: prepared rows and weights in, one plain Hugging Face directory out.
+
+While it runs, its checkpoints and metrics stand in `OUT.run`; a run that was cut off goes on from there to the same
+weights. The finished directory carries the model (adapters merged), the card, the curves and the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from rich.console import Console
+
+from smolkit.data.rows import Row
+from smolkit.errors import ManifestError, ModelError, SmolkitError
+from smolkit.extraction.metric import aggregate, score
+from smolkit.manifest import Manifest, Source, read, staged, staged_file, write
+from smolkit.models import load_model, resolve, save_model
+from smolkit.models.device import keep_freed_memory, pick_dtype
+from smolkit.recipe import Plan, resolved
+from smolkit.registry import require
+from smolkit.train.card import model_card
+from smolkit.train.ledger import METRICS, Ledger, plot_curves, read_metrics
+from smolkit.train.prepare import Prepared, make_plan, prepare
+from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.trl_adapter import AnswerTrainer, add_lora, checkpoint_callback, merge_lora
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+RUN_FILE = "run.json"
+_MERGE_TOLERANCE = 1e-3
+
+
+@dataclass
+class Run:
+    """One prepared run: what `plan` prints and `train` carries out."""
+
+    prepared: Prepared
+    model: Any
+    """The model to train, with adapters when the method is lora."""
+    plan: Plan
+
+
+def open_run(recipe: FinetuneRecipe) -> Run:
+    """Read and check everything, load the weights, plan; nothing is written yet."""
+    prepared = prepare(recipe)
+    dtype = pick_dtype(recipe.dtype)
+    model: Any = load_model(recipe.model, dtype=dtype)
+    if prepared.recipe.data.max_length > model.config.max_position_embeddings:
+        raise ModelError(
+            f"data.max_length is {recipe.data.max_length}, the model's context {model.config.max_position_embeddings}"
+        )
+    if recipe.method == "lora":
+        model = add_lora(model, recipe.lora, recipe.seed)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return Run(prepared, model, make_plan(prepared, model, trainable, dtype.itemsize))
+
+
+def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwrite: bool = False) -> dict[str, Any]:
+    """Train, measure and write `out`; returns the figures that its manifest holds as scores.
+
+    Raises SmolkitError when `out` or `OUT.run` hold something that must not be lost, or when `resume` finds nothing
+    to continue or a run of another recipe.
+    """
+    keep_freed_memory()
+    prepared, recipe = run.prepared, run.prepared.recipe
+    run_dir = out.with_name(out.name + ".run")
+    with staged(out, overwrite=overwrite) as staging:  # opened first, so that a bad destination is known now
+        checkpoint = _open_run_dir(run_dir, prepared, resume=resume, overwrite=overwrite, console=console)
+        tracker = _tracker(recipe, out.name)
+        measure = _measurer(prepared, run.model, prepared.dev[: recipe.dev.rows]) if prepared.dev else None
+        ledger = Ledger(run_dir, prepared.step_tokens, console, tracker)
+        trainer = AnswerTrainer(
+            run.model,
+            prepared.tokenizer,
+            recipe,
+            prepared.steps,
+            prepared.examples,
+            run_dir,
+            callbacks=[ledger, checkpoint_callback()],
+            measure=measure,
+        )
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        scores = {"dev_f1": measure(len(prepared.steps))["eval_f1"]} if measure else {}
+        scores |= _training_figures(read_metrics(run_dir / METRICS))
+        _write_result(run, staging, run_dir, scores)
+    shutil.rmtree(run_dir)
+    return scores
+
+
+def _write_result(run: Run, staging: Path, run_dir: Path, scores: dict[str, Any]) -> None:
+    prepared, recipe = run.prepared, run.prepared.recipe
+    model = run.model
+    if recipe.method == "lora":
+        model.save_pretrained(staging / "adapter")
+        model = _merged(run.model, prepared)
+    save_model(model, prepared.tokenizer, staging)
+    shutil.copy(run_dir / METRICS, staging / METRICS)
+    plot_curves(read_metrics(run_dir / METRICS), staging / "curves.png")
+    (staging / "README.md").write_text(model_card(recipe, run.plan, scores), encoding="utf-8")
+    write(
+        staging,
+        Manifest(
+            kind="model",
+            prompt_format=recipe.prompt_format,
+            recipe=resolved(recipe),
+            sources=tuple(_sources(recipe)),
+            scores=scores,
+            details={"plan": run.plan.as_dict(), "skipped_rows": prepared.skipped},
+        ),
+    )
+
+
+def _sources(recipe: FinetuneRecipe) -> list[Source]:
+    base = Source(role="base model", name=recipe.model, sha256=Source.of("", resolve(recipe.model)).sha256)
+    files = [("train rows", source) for source in recipe.data.train] + [("dev rows", s) for s in recipe.data.dev]
+    return [
+        base,
+        *(
+            Source.of(role, Path(source.path))
+            if source.path and Path(source.path).exists()
+            else Source(role=role, name=source.name)
+            for role, source in files
+        ),
+    ]
+
+
+def _merged(model: PeftModel, prepared: Prepared) -> PreTrainedModel:
+    """The adapters added to the weights, proven on a real prompt to compute the same."""
+    ids = torch.tensor([prepared.examples[0].ids])
+    model.float().eval()
+    with torch.inference_mode():
+        before = model(input_ids=ids).logits
+        merged = merge_lora(model)
+        difference = float((merged(input_ids=ids).logits - before).abs().max())
+    if difference > _MERGE_TOLERANCE:
+        raise ModelError(f"merging the adapters changed the logits by {difference:.2g}; the adapter was not written")
+    return merged
+
+
+def _measurer(prepared: Prepared, model: Any, rows: Sequence[Row]) -> Callable[[int], dict[str, float]]:
+    """A function that scores the model as it is on the dev rows, by constrained greedy decoding."""
+    from smolkit.runtime.extractor import Extractor, Request
+    from smolkit.runtime.torch_backend import TorchBackend
+
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    backend = TorchBackend(base, prepared.tokenizer, prompt_format=prepared.recipe.prompt_format)
+    extractor = Extractor(backend)
+    requests = [Request(row.text, row.template) for row in rows]
+
+    def measure(step: int) -> dict[str, float]:
+        base.eval()
+        backend.forget()
+        answers = extractor.extract_many(requests, max_new_tokens=prepared.recipe.dev.max_new_tokens)
+        scores = [
+            score(row.output, answer.output or {}, template=row.template, accepted=row.accepted, text=row.text)
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+        backend.forget()
+        return {"eval_f1": aggregate(scores).micro.f1}
+
+    return measure
+
+
+def _training_figures(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    lines = [line for line in metrics if "loss" in line]
+    last = lines[-10:]
+    return {
+        "final_loss": round(sum(line["loss"] for line in last) / len(last), 4),
+        "training_seconds": round(sum(line["seconds"] for line in lines), 1),
+        "tokens_per_second": round(lines[-1]["tokens"] / sum(line["seconds"] for line in lines), 1),
+        "peak_memory_gib": max(line["memory_gib"] for line in lines),
+    }
+
+
+def _open_run_dir(
+    run_dir: Path, prepared: Prepared, *, resume: bool, overwrite: bool, console: Console
+) -> Path | None:
+    """Make or reopen the run directory; the checkpoint to continue from, if any."""
+    identity = _identity(prepared)
+    described = run_dir / RUN_FILE
+    if resume:
+        if not described.is_file():
+            raise SmolkitError("no run to resume", where=str(run_dir), fix="Leave --resume out to start one")
+        if json.loads(described.read_text())["identity"] != identity:
+            raise SmolkitError(
+                "this run was started with another recipe or other rows",
+                where=str(described),
+                fix="Use the same recipe to resume it, or leave --resume out and add --overwrite",
+            )
+        return _last_whole_checkpoint(run_dir, console)
+    if list(run_dir.glob("checkpoint-*")) and not overwrite:
+        raise SmolkitError(
+            "an earlier run was cut off here",
+            where=str(run_dir),
+            fix="Add --resume to go on with it, or --overwrite to start again",
+        )
+    shutil.rmtree(run_dir, ignore_errors=True)
+    run_dir.mkdir(parents=True)
+    with staged_file(described) as aside:
+        aside.write_text(json.dumps({"identity": identity, "recipe": resolved(prepared.recipe)}, indent=2))
+    return None
+
+
+def _identity(prepared: Prepared) -> str:
+    """A hash over the recipe and every token and step: two runs with the same one do the same."""
+    digest = hashlib.sha256(json.dumps(resolved(prepared.recipe), sort_keys=True).encode())
+    for example in prepared.examples:
+        digest.update(json.dumps([example.ids, example.prompt_length]).encode())
+    return digest.hexdigest()
+
+
+def _last_whole_checkpoint(run_dir: Path, console: Console) -> Path | None:
+    """The newest checkpoint whose files are all as its manifest says; a kill during a save leaves one that is not."""
+    found = sorted(run_dir.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for checkpoint in found:
+        try:
+            read(checkpoint)
+        except ManifestError as exc:
+            console.print(f"{checkpoint.name} is not whole ({str(exc).splitlines()[0]}); removed", highlight=False)
+            shutil.rmtree(checkpoint)
+        else:
+            console.print(f"resuming from {checkpoint.name}")
+            return checkpoint
+    console.print("no whole checkpoint was left, so the run starts again")
+    return None
+
+
+def _tracker(recipe: FinetuneRecipe, name: str) -> Callable[[dict[str, Any]], None] | None:
+    if recipe.track == "none":
+        return None
+    trackio = require("trackio", extra="track", why="track: trackio")
+    trackio.init(project="smolkit", name=name, config=resolved(recipe))
+
+    def log(line: dict[str, Any]) -> None:
+        trackio.log({key: value for key, value in line.items() if key != "step"}, step=line["step"])
+
+    return log
