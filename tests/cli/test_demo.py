@@ -1,0 +1,102 @@
+"""`smolkit demo`: Spaces as they are written, and what is refused before anything opens; the app has its own tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smolkit import cli, manifest
+from smolkit.assets import list_assets
+
+OWN_FILES = {"README.md", "app.py", "examples.json", "requirements.txt"}
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert cli.run(["demo", *arguments]) == 2
+    return capsys.readouterr().err
+
+
+def test_a_space_is_the_folder_of_the_app_with_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = tmp_path / "space"
+    assert cli.run(["demo", "extraction", "--space", str(space)]) == 0
+    assert files(space) == OWN_FILES | {manifest.MANIFEST}
+    assert OWN_FILES - {"README.md"} == {Path(name).name for name in list_assets("apps") if "extraction/" in name}
+    assert manifest.read(space).kind == "space"
+    assert "hf upload" in capsys.readouterr().err
+
+
+def test_a_directory_or_a_file_goes_into_the_space_as_its_model(tmp_path: Path) -> None:
+    directory = tmp_path / "receipts"
+    directory.mkdir()
+    (directory / "config.json").write_text("{}")
+    file = tmp_path / "tiny.gguf"
+    file.write_bytes(b"GGUF")
+    for model, inside in ((directory, "model/receipts/config.json"), (file, "model/tiny.gguf")):
+        space = tmp_path / f"space-{model.name}"
+        assert cli.run(["demo", "extraction", "--model", str(model), "--space", str(space)]) == 0
+        assert files(space) == OWN_FILES | {manifest.MANIFEST, inside}
+        assert [source.role for source in manifest.read(space).sources] == ["model"]
+
+
+def test_a_space_that_was_written_before_is_replaced(tmp_path: Path) -> None:
+    space = tmp_path / "space"
+    for _ in range(2):
+        assert cli.run(["demo", "extraction", "--space", str(space)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["space"]
+
+
+def test_a_git_checkout_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = tmp_path / "space"
+    cli.run(["demo", "extraction", "--space", str(space)])
+    (space / ".git").mkdir()
+    assert "is a git checkout" in error(capsys, "extraction", "--space", str(space))
+    assert (space / ".git").is_dir()
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert "is not ours to replace" in error(capsys, "extraction", "--space", str(tmp_path))
+    assert files(tmp_path) == {"thesis.txt"}
+
+
+def test_a_model_that_is_not_on_this_machine_is_not_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = error(capsys, "extraction", "--model", "me/mine", "--space", str(tmp_path / "space"))
+    assert line.startswith("smolkit: no directory or file 'me/mine' to copy into the Space.")
+    assert "SMOLKIT_MODEL" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_and_checking_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Give one of them" in error(capsys, "extraction", "--check", "--space", str(tmp_path / "space"))
+
+
+def test_an_unknown_demo_or_runtime_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Did you mean 'extraction'?" in error(capsys, "extractoin")
+    pytest.importorskip("gradio", reason="a demo is a Gradio page: pip install 'smolkit[apps]'")
+    assert "Did you mean 'llama.cpp'?" in error(capsys, "extraction", "--runtime", "llamacpp")
+
+
+def test_the_help_of_a_demo_imports_nothing_heavy() -> None:
+    code = "import sys; from smolkit import cli; cli.run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", code, "demo", "extraction", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--space" in done.stdout
+    assert not {"gradio", "gradio_client", "torch", "transformers", "llama_cpp"} & set(done.stderr.split())
+
+
+@pytest.mark.slow
+def test_the_check_answers_every_example(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("gradio", reason="a demo is a Gradio page: pip install 'smolkit[apps]'")
+    pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
+    assert cli.run(["demo", "extraction", "--runtime", "llama.cpp", "--check", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) >= 6
+    assert all(row["new_tokens"] > 0 and row["seconds"] > 0 for row in rows)

@@ -1,0 +1,196 @@
+"""The extraction app as a visitor meets it: the real page with the bundled model, in headless Chromium.
+
+`SMOLKIT_SCREENSHOTS=DIR` keeps a picture of each width and colour scheme there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smolkit.errors import ModelError
+
+pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
+pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
+sync_api = pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install 'smolkit[dev]'")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.slow
+
+expect = sync_api.expect
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+ANSWER_MS = 120_000
+
+TEXT = "Fresh lemons from Menton, 2.40 EUR the kilo, picked on 3 March 2025 by Odile Ferrand."
+TEMPLATE = '{"place": "verbatim-string", "picker": "verbatim-string"}'
+
+Open = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    from smolkit.cli.demo import served
+    from smolkit.models import bundled_gguf
+
+    try:
+        bundled_gguf()
+    except ModelError as exc:
+        pytest.skip(str(exc))
+    with served("extraction", "bundled", "llama.cpp", None) as (_, _, address):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Open]:
+    """Opens the page; what its scripts throw fails the test."""
+    contexts, errors = [], []
+
+    def open_page(width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        expect(page.locator("#template-status")).to_contain_text("ready", timeout=30_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def write_template(page: Page, source: str) -> None:
+    page.locator("#template .cm-content").fill(source)
+
+
+def fill(page: Page, text: str = TEXT, template: str = TEMPLATE) -> None:
+    write_template(page, template)
+    page.get_by_label("Text", exact=True).fill(text)
+    page.get_by_role("button", name="Fill the template").click()
+    expect(page.locator("#figures .remark")).to_be_visible(timeout=ANSWER_MS)
+
+
+def result(page: Page) -> str:
+    """What the result holds, read as the browser's own lines."""
+    return "\n".join(page.locator("#result .cm-line").all_inner_texts()).strip()
+
+
+def test_a_visitor_fills_a_template_sees_the_places_and_takes_the_file(open_page: Open) -> None:
+    page = open_page()
+    fill(page)
+    output = json.loads(result(page))
+    assert list(output) == ["place", "picker"]
+    marked = page.locator("#marked .highlighted .text").all_inner_texts()
+    assert set(marked) == {value for value in output.values() if value is not None} != set()
+    assert re.fullmatch(
+        r"\d+\.\d s · \d+ prompt tokens · \d+ new tokens, \d+ of them forced by the template",
+        page.locator("#figures").inner_text().strip(),
+    )
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download JSON").click()
+    assert download.value.suggested_filename == "extraction.json"
+    assert json.loads(Path(download.value.path()).read_text()) == output
+
+
+def test_an_example_replaces_both_inputs_and_takes_the_last_result_away(open_page: Open) -> None:
+    page = open_page()
+    fill(page)
+    page.get_by_label("Example").click()
+    page.get_by_role("option", name="Invoice, Italian").click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value(re.compile("Falegnameria"))
+    expect(page.locator("#template")).to_contain_text("invoice_number")
+    expect(page.locator("#template-status")).to_contain_text("11 fields, ready")
+    expect(page.locator("#figures .remark")).to_have_count(0)
+    expect(page.locator("#marked .highlighted")).to_have_count(0)
+    assert result(page) == ""
+    expect(page.get_by_role("button", name="Download JSON")).to_be_disabled()
+
+
+def test_a_template_is_checked_while_it_is_written(open_page: Open) -> None:
+    page = open_page()
+    status = page.locator("#template-status .remark")
+    write_template(page, '{"total": "nmber"}')
+    expect(status).to_have_text(re.compile("^total: unknown type 'nmber'. Did you mean 'number'?"))
+    write_template(page, '{"total": "number"')
+    expect(status).to_contain_text("the template is not JSON")
+    write_template(page, '{"total": "number"}')
+    expect(status).to_have_text("1 field, ready")
+
+
+@pytest.mark.parametrize(
+    ("text", "template", "line"),
+    [
+        ("", TEMPLATE, "the text is empty. Paste one, or choose an example."),
+        ("z" * 20_001, TEMPLATE, "the text has 20,001 characters; this page takes 20,000. Send a part of it."),
+        (TEXT, "[]", "a template is an object, got a list."),
+    ],
+)
+def test_what_cannot_be_filled_is_one_line_and_leaves_no_result(
+    open_page: Open, text: str, template: str, line: str
+) -> None:
+    page = open_page()
+    fill(page)
+    fill(page, text, template)
+    expect(page.locator("#figures .remark.bad")).to_have_text(line)
+    assert result(page) == ""
+    expect(page.get_by_role("button", name="Download JSON")).to_be_disabled()
+    assert "Traceback" not in page.inner_text("body")
+
+
+def test_html_and_page_code_in_the_inputs_are_shown_as_text(open_page: Open) -> None:
+    page = open_page()
+    hostile = '<img src=x onerror="window.hit=1"><b>Menton</b> ${window.hit=2} {{value}}'
+    fill(page, hostile, json.dumps({"<i>place</i>": "verbatim-string"}))
+    assert "".join(page.locator("#marked .text").all_text_contents()) == hostile
+    assert page.locator("#marked .label").all_inner_texts() == ["<i>place</i>"]
+    write_template(page, json.dumps({"a": hostile}))
+    expect(page.locator("#template-status")).to_contain_text("<b>Menton</b> ${window.hit=2} {{value}}")
+    assert page.locator("#marked img, #marked b, #marked i, #template-status img, #template-status b").count() == 0
+    assert page.evaluate("window.hit") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_the_page_fits_its_window(open_page: Open, width: int, scheme: str) -> None:
+    page = open_page(width, scheme)
+    fill(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("Fill the template", "Download JSON"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(int(part) for part in re.findall(r"\d+", background)[:3]) / 3
+    assert (brightness > 200) == (scheme == "light")
+    if folder := os.environ.get("SMOLKIT_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"extraction-{width}-{scheme}.png", full_page=True)
