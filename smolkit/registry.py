@@ -25,6 +25,9 @@ class Registry(Mapping[str, str]):
         except KeyError:
             raise SmolkitError(f"unknown {self.kind} {name!r}", given=name, known=self.entries) from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 

@@ -26,6 +26,13 @@ def test_an_unknown_entry_names_the_kind_and_the_nearest() -> None:
     assert str(caught.value) == ("unknown export target 'wegbpu'. Did you mean 'webgpu'? Known: gguf, webgpu.")
 
 
+def test_asking_whether_an_entry_is_there_is_no_error() -> None:
+    table = Registry("export target", {"gguf": "a:b"})
+    assert "gguf" in table
+    assert "webgpu" not in table
+    assert None not in table
+
+
 def test_an_optional_library_that_is_there_is_returned() -> None:
     assert require("json", extra="dev", why="a test") is json
 
