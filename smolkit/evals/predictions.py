@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from smolkit.data.jsonl import json_rows
 from smolkit.errors import DataError, RowErrors, SmolkitError, locate, nearest
 from smolkit.extraction.answer import ParsedAnswer, loads, parse_answer
 
@@ -101,8 +102,22 @@ def _with_duplicates(row: dict[str, Any], duplicates: tuple[str, ...]) -> dict[s
 
 
 def load_references(path: str | Path) -> list[dict[str, Any]]:
-    """The rows of a file to score against, not checked any further; raises as `load_predictions` does."""
-    return [row for row, _ in _json_lines(Path(path))]
+    """The rows of a .jsonl or .json file (also .gz) to score against, not checked any further.
+
+    Raises as `load_predictions` does; a key that stands twice is an error here.
+    """
+    rows, problems = [], []
+    for number, value in enumerate(json_rows(Path(path)), start=1):
+        if isinstance(value, dict):
+            rows.append(value)
+        else:
+            no_row = DataError("not a JSON row: a row is an object", where=locate(path, number))
+            problems.append(value if isinstance(value, DataError) else no_row)
+    if problems:
+        raise RowErrors(problems)
+    if not rows:
+        raise DataError("holds no rows", where=str(path))
+    return rows
 
 
 def _json_lines(path: Path) -> list[tuple[dict[str, Any], tuple[str, ...]]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -65,6 +66,27 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         load_predictions(path)
+
+
+def test_references_come_from_a_list_and_from_gzip_too(tmp_path):
+    rows = [{"id": 1, "output": {"x": "é"}}, {"id": 2, "output": {}}]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    assert load_references(tmp_path / "rows.json") == load_references(tmp_path / "rows.jsonl.gz") == rows
+
+
+def test_every_line_that_is_no_reference_is_named(tmp_path):
+    path = written(tmp_path, '{"output": {"x": 1, "x": 2}}\n[1]\n{"output": {}}\n{"output"')
+    with pytest.raises(RowErrors) as caught:
+        load_references(path)
+    found = [str(problem) for problem in caught.value.problems]
+    assert found[:2] == [f"{path}:1: key 'output.x' stands twice.", f"{path}:2: not a JSON row: a row is an object."]
+    assert found[2].startswith(f"{path}:4: not JSON: ")
+
+
+def test_an_empty_file_of_references_says_so(tmp_path):
+    with pytest.raises(DataError, match="holds no rows"):
+        load_references(written(tmp_path, "\n \n"))
 
 
 def test_what_was_dumped_is_what_is_loaded(tmp_path):
