@@ -23,6 +23,7 @@ from typing import Annotated, Any
 import typer
 
 from smolkit.assets import asset
+from smolkit.cli import walkthrough
 from smolkit.cli._common import AsJson, print_json, progress_console, result_console
 from smolkit.errors import ManifestError, ModelError, SmolkitError
 from smolkit.registry import require
@@ -134,7 +135,7 @@ def _say(line: str) -> None:
     progress_console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-DEMOS: dict[str, Callable[..., None]] = {"extraction": extraction}
+DEMOS: dict[str, Callable[..., None]] = {"extraction": extraction, "walkthrough": walkthrough.command}
 """Every `smolkit demo NAME`, as a function that Typer reads; one that opens no app has a file of its own."""
 
 for _name, _command in DEMOS.items():

@@ -68,9 +68,7 @@ def extraction(
         progress_console().print(f"wrote {out}/report.md", highlight=False)
 
 
-def _run_model(
-    model: str, data: str, limit: int | None, runtime: str | None, dtype: str, **options: Any
-) -> Any:
+def _run_model(model: str, data: str, limit: int | None, runtime: str | None, dtype: str, **options: Any) -> Any:
     from rich.progress import Progress
 
     from smolkit.data.rows import read_rows

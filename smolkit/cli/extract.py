@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def command(
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Texts or .jsonl rows; none or - for stdin.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Texts or .jsonl rows; none or - for stdin.")
+    ] = None,
     template: Annotated[str | None, typer.Option(help="A JSON file, or JSON; rows may bring their own.")] = None,
     model: Annotated[str, typer.Option(help="bundled, a directory, a Hub id or a GGUF file.")] = "bundled",
     runtime: Annotated[str | None, typer.Option(help="torch or llama.cpp; by default what suits the model.")] = None,
@@ -83,7 +85,9 @@ def _read_template(given: str) -> Template:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8"
-        raise TemplateError(f"cannot be read ({reason})", where=given, fix="Give a JSON file or the JSON itself") from exc
+        raise TemplateError(
+            f"cannot be read ({reason})", where=given, fix="Give a JSON file or the JSON itself"
+        ) from exc
     return Template.parse_json(text, where=given)
 
 

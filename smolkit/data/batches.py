@@ -57,14 +57,16 @@ def bucket(length: int, pad_to: int) -> int:
 
 
 def _micro_batches(rows: Sequence[int], lengths: Sequence[int], micro_tokens: int, pad_to: int) -> Step:
-    by_length: dict[int, list[int]] = {}
-    for row in sorted(rows, key=lambda row: (lengths[row], row)):
-        by_length.setdefault(bucket(lengths[row], pad_to), []).append(row)
+    """Rows by length, cut where a micro-batch is full or its shortest row would be padded by more than a third."""
     step: list[MicroBatch] = []
-    for length, members in by_length.items():
-        size = max(1, micro_tokens // length)
-        step += [MicroBatch(tuple(members[at : at + size]), length) for at in range(0, len(members), size)]
-    return tuple(step)
+    members: list[int] = []
+    for row in sorted(rows, key=lambda row: (-lengths[row], row)):
+        length = bucket(lengths[members[0]], pad_to) if members else 0
+        if members and (length * (len(members) + 1) > micro_tokens or 3 * length > 4 * lengths[row]):
+            step.append(MicroBatch(tuple(members), length))
+            members = []
+        members.append(row)
+    return (*step, MicroBatch(tuple(members), bucket(lengths[members[0]], pad_to)))
 
 
 def collate(micro: MicroBatch, examples: Sequence[Example], pad_id: int) -> dict[str, torch.Tensor]:

@@ -49,7 +49,9 @@ def evaluate_model(
 ) -> ModelEval:
     """Extract from every row and score; `options` are the fields of `smolkit.runtime.extractor.Options`."""
     began = time.perf_counter()
-    answers = list(_counted(extractor.extract_many([Request(row.text, row.template) for row in rows], **options), on_done))
+    answers = list(
+        _counted(extractor.extract_many([Request(row.text, row.template) for row in rows], **options), on_done)
+    )
     seconds = time.perf_counter() - began
     predictions = [{"id": row.id, "raw": answer.raw} for row, answer in zip(rows, answers, strict=True)]
     return ModelEval(

@@ -12,7 +12,7 @@ from smolkit.errors import ModelError
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 # glibc's mallopt parameters (malloc.h)
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def pick_dtype(name: str = "auto") -> torch.dtype:
@@ -42,6 +42,6 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 2**31 - 1)
+        mallopt(_M_ARENA_MAX, 1)  # the backward pass has a thread, and would keep a heap, of its own
+        mallopt(_M_MMAP_THRESHOLD, 2**26)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(_M_MMAP_MAX, 0)

@@ -30,7 +30,13 @@ class LlamaCppBackend:
     name = "llama.cpp"
 
     def __init__(
-        self, file: Path, *, threads: int | None = None, context_length: int = 4096, max_batch: int = 8, cells: int = 16384
+        self,
+        file: Path,
+        *,
+        threads: int | None = None,
+        context_length: int = 4096,
+        max_batch: int = 8,
+        cells: int = 16384,
     ):
         self.api: Any = require("llama_cpp", extra="gguf", why="running a GGUF file")
         quiet()

@@ -96,7 +96,9 @@ class TorchBackend:
         real = torch.arange(width)[None, :] < counts[:, None]
         ids = torch.zeros(len(tokens), width, dtype=torch.long)
         ids[real] = torch.tensor([token for part in tokens for token in part])
-        positions = self._positions[:, None] + torch.arange(width)[None, :].clamp(max=(counts - 1).clamp(min=0)[:, None])
+        positions = self._positions[:, None] + torch.arange(width)[None, :].clamp(
+            max=(counts - 1).clamp(min=0)[:, None]
+        )
         self._mask = torch.cat([self._mask, real.long()], dim=1)
         self._positions = self._positions + counts
         hidden = self._run(ids, positions, self._mask)

@@ -181,9 +181,7 @@ def _training_figures(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _open_run_dir(
-    run_dir: Path, prepared: Prepared, *, resume: bool, overwrite: bool, console: Console
-) -> Path | None:
+def _open_run_dir(run_dir: Path, prepared: Prepared, *, resume: bool, overwrite: bool, console: Console) -> Path | None:
     """Make or reopen the run directory; the checkpoint to continue from, if any."""
     identity = _identity(prepared)
     described = run_dir / RUN_FILE

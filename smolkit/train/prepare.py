@@ -89,7 +89,7 @@ def prepare(recipe: FinetuneRecipe) -> Prepared:
 def read_source(source: Source, seed: int) -> list[Row]:
     """The rows of a source; a sample is drawn by the seed and keeps the order of the file."""
     if source.synth:
-        made = generate(source.synth.rows, source.synth.seed, source.synth.split)
+        made = generate(source.synth.rows, source.synth.seed, source.synth.split, source.synth.level)
         return validate_rows(list(made), source.name)
     assert source.path is not None
     rows = read_rows(source.path)
