@@ -5,6 +5,7 @@ Each step is the library call behind a command, and the command is printed with 
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -69,7 +70,7 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     say("1. Held-out documents", f"smolkit data synth extraction --split test --rows {2 * documents}")
     tests: dict[str, list[Row]] = {}
     for name, seen in (("seen kinds", True), ("unseen kinds", False)):
-        made = [row for row in generate(2 * documents, 0, "test") if row["seen"] is seen]
+        made = [row for row in generate(2 * documents, 0, "test", "plain") if row["seen"] is seen]
         write_rows(out / f"test-{name.split()[0]}.jsonl", made)
         tests[name] = validate_rows(made, name)
 
@@ -115,7 +116,7 @@ def _evaluate(model: str, tests: dict[str, list[Row]], reports: Path, console: C
         for name, rows in tests.items():
             task = progress.add_task(name, total=len(rows))
             measured = evaluate_model(
-                extractor, rows, max_new_tokens=256, on_done=lambda count, task=task: progress.advance(task, count)
+                extractor, rows, max_new_tokens=256, on_done=functools.partial(progress.advance, task)
             )
             write_report(measured.result, reports / name.split()[0], title=f"{model}: {name}", context={"model": model})
             found = measured.figures()

@@ -93,8 +93,8 @@ class LlamaCppBackend:
             entries += [(row + 1, start + at, token, at == len(part) - 1) for at, token in enumerate(part)]
             self._lengths[row] += len(part)
         logits = np.empty((len(tokens), self.vocab_size), np.float32)
-        for sequence, row in self._decode(entries):
-            logits[sequence - 1] = row
+        for sequence, found in self._decode(entries):
+            logits[sequence - 1] = found
         return logits
 
     def close(self) -> None:

@@ -125,14 +125,15 @@ def plot_curves(metrics: Sequence[dict[str, Any]], file: Path) -> None:
     axes.set_xlabel("optimizer step")
     axes.set_ylabel("loss per answer token")
     axes.set_ylim(bottom=0)
-    handles = axes.get_legend_handles_labels()
+    handles, names = axes.get_legend_handles_labels()
     if scores:
         right = axes.twinx()
         right.plot(*zip(*scores, strict=True), "o-", color="tab:orange", label="dev micro F1")
         right.set_ylabel("F1 Levenshtein")
         right.set_ylim(0, 1)
-        handles = tuple(a + b for a, b in zip(handles, right.get_legend_handles_labels(), strict=True))
-    axes.legend(*handles, loc="center right")
+        more_handles, more_names = right.get_legend_handles_labels()
+        handles, names = handles + more_handles, names + more_names
+    axes.legend(handles, names, loc="center right")
     figure.savefig(file, dpi=120)
 
 

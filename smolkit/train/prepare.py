@@ -190,7 +190,8 @@ def _render(
     recipe: FinetuneRecipe,
 ) -> tuple[list[Example], list[str]]:
     encode = TokenizerEncoder(tokenizer)
-    examples, long = [], []
+    examples: list[Example] = []
+    long: list[Example] = []
     for source, rows in sources:
         for number, row in enumerate(rows, start=1):
             example = encode_example(row, prompt_format, encode, where=f"{locate(source.name, number)} (id {row.id})")

@@ -45,6 +45,9 @@ class AnswerTrainer(SFTTrainer):
         callbacks: Sequence[TrainerCallback] = (),
         measure: Callable[[int], dict[str, float]] | None = None,
     ):
+        self.optimizer: torch.optim.Optimizer | None
+        self.lr_scheduler: torch.optim.lr_scheduler.LambdaLR | None
+        self.control: Any
         self.recipe = recipe
         self.measure = measure
         self.loss_of = answer_loss if recipe.backward == "all" else answer_only_loss
@@ -70,6 +73,7 @@ class AnswerTrainer(SFTTrainer):
             self.optimizer = MasterAdamW(
                 decay_groups(self.model, section.weight_decay), lr=section.lr, betas=section.betas, eps=section.eps
             )
+        assert self.optimizer is not None
         return self.optimizer
 
     def create_scheduler(
@@ -77,7 +81,7 @@ class AnswerTrainer(SFTTrainer):
     ) -> torch.optim.lr_scheduler.LambdaLR:
         if self.lr_scheduler is None:
             schedule = self.recipe.schedule.build(num_training_steps)
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, schedule)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.create_optimizer(), schedule)
         return self.lr_scheduler
 
     def training_step(
