@@ -27,7 +27,11 @@ def command(
     if task not in DEFAULT_RECIPES:
         raise SmolkitError(f"unknown task {task!r}", given=task, known=DEFAULT_RECIPES)
     import json
+    import os
 
+    # Threads that wait in a loop, not asleep: where anything else runs, each small product would wait for the
+    # scheduler to wake them, and a step took several times as long. Read when torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "active")
     from smolkit.recipe import load_recipe
     from smolkit.train.recipe import FinetuneRecipe
 

@@ -45,8 +45,10 @@ def convert(gguf_file: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, GgufConfig
 
     from smolkit.manifest import Manifest, Source, staged, write
+    from smolkit.models.load import quiet_transformers
     from smolkit.models.save import save_model
 
+    quiet_transformers()
     tokenizer = read_tokenizer(gguf_file)
     try:
         model = AutoModelForCausalLM.from_pretrained(

@@ -24,6 +24,7 @@ def load_model(
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
+    quiet_transformers()
     directory = resolve(name, allow_pickle=allow_pickle)
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
@@ -46,10 +47,19 @@ def load_model(
     return model.eval()
 
 
+def quiet_transformers() -> None:
+    """Keep transformers' progress bars and remarks out of our output; its errors still come as exceptions."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
 def load_tokenizer(name: str | Path) -> PreTrainedTokenizerFast:
     """The tokenizer of a resolved model; raises ModelError when the directory has none."""
     from transformers import AutoTokenizer
 
+    quiet_transformers()
     directory = resolve(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory)

@@ -1,0 +1,109 @@
+"""Documents per second on the CPU: smolkit's runtimes beside plain llama-cpp-python with its own grammar.
+
+    python -m benchmarks.extraction [--documents 50] [--json]
+
+Real SROIE receipts where `$SMOLKIT_DATA` has them, else synthetic documents. Every side runs the bundled
+SmolLM2-135M-Instruct on the same prompts, greedily, held to the template. Plain llama-cpp-python takes the Q4_1 file,
+its JSON-schema grammar and its own reuse of common beginnings; smolkit's default path on a CPU is torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from smolkit.data.rows import Row, read_rows, validate_rows
+from smolkit.data.synth import generate
+from smolkit.extraction.answer import parse_answer
+from smolkit.extraction.metric import aggregate, score
+from smolkit.extraction.schema import json_schema
+from smolkit.models import bundled_gguf
+
+MAX_NEW_TOKENS = 160
+
+
+def load(documents: int) -> list[Row]:
+    file = Path(os.environ.get("SMOLKIT_DATA", "../shared/data")) / "extraction" / "sroie" / "train.jsonl"
+    if file.is_file():
+        return read_rows(file, limit=documents)
+    return validate_rows(list(generate(documents, 0, "test")))
+
+
+def plain_llama_cpp(rows: list[Row]) -> Iterator[Any]:
+    from llama_cpp import Llama, LlamaGrammar
+
+    from smolkit.data.render import encode_prompt
+    from smolkit.extraction.prompt import get_format
+
+    llama = Llama(str(bundled_gguf()), n_ctx=4096, n_threads=os.cpu_count(), verbose=False)
+
+    def encode(text: str, *, special: bool) -> list[int]:
+        return list(llama.tokenize(text.encode(), add_bos=False, special=special))
+
+    grammars: dict[str, Any] = {}
+    yield
+    for row in rows:
+        schema = json.dumps(json_schema(row.template))
+        if schema not in grammars:
+            grammars[schema] = LlamaGrammar.from_json_schema(schema, verbose=False)
+        prompt = encode_prompt(get_format("smolkit-1"), row.template, row.text, encode)
+        answer = llama.create_completion(prompt, grammar=grammars[schema], temperature=0.0, max_tokens=MAX_NEW_TOKENS)
+        yield parse_answer(answer["choices"][0]["text"]).scored
+
+
+def smolkit_runtime(runtime: str) -> Callable[[list[Row]], Iterator[Any]]:
+    def run(rows: list[Row]) -> Iterator[Any]:
+        from smolkit.runtime import open_extractor
+        from smolkit.runtime.extractor import Request
+
+        with open_extractor("bundled", runtime=runtime) as extractor:
+            yield
+            requests = [Request(row.text, row.template) for row in rows]
+            for answer in extractor.extract_many(requests, max_new_tokens=MAX_NEW_TOKENS):
+                yield answer.output or {}
+
+    return run
+
+
+SIDES: dict[str, Callable[[list[Row]], Iterator[Any]]] = {
+    "llama-cpp-python": plain_llama_cpp,
+    "smolkit torch (default)": smolkit_runtime("torch"),
+    "smolkit llama.cpp": smolkit_runtime("llama.cpp"),
+}
+
+
+def measure(side: Callable[[list[Row]], Iterator[Any]], rows: list[Row]) -> dict[str, float]:
+    """Documents per second from the loaded model to the last answer, and micro F1."""
+    answers = side(rows)
+    next(answers)
+    began = time.perf_counter()
+    outputs = list(answers)
+    seconds = time.perf_counter() - began
+    scores = [score(row.output, output, template=row.template) for row, output in zip(rows, outputs, strict=True)]
+    return {"documents_per_second": len(rows) / seconds, "micro_f1": aggregate(scores).micro.f1}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=50)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rows = load(args.documents)
+    results = {name: measure(side, rows) for name, side in SIDES.items()}
+    if args.json:
+        print(json.dumps(results, indent=2))
+        return
+    stock = results["llama-cpp-python"]["documents_per_second"]
+    print(f"{'side':26} {'documents/s':>12} {'times plain':>12} {'micro F1':>9}")
+    for name, found in results.items():
+        rate = found["documents_per_second"]
+        print(f"{name:26} {rate:12.2f} {rate / stock:12.2f} {found['micro_f1']:9.3f}")
+
+
+if __name__ == "__main__":
+    main()
