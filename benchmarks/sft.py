@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def run_smolkit(side: str, rows: int) -> dict[str, Any]:
         out = Path(folder) / "model"
         finetune.train(run, out, console=Console(file=sys.stderr))
         lines = read_metrics(out / METRICS)
-    tokens = [after["tokens"] - before["tokens"] for before, after in zip(lines, lines[1:], strict=False)]
+    tokens = [after["tokens"] - before["tokens"] for before, after in pairwise(lines)]
     return {
         "losses": [line["loss"] for line in lines],
         "tokens_per_second": sum(tokens) / sum(line["seconds"] for line in lines[1:]),

@@ -76,9 +76,11 @@ def _run_model(model: str, data: str, limit: int | None, runtime: str | None, dt
     from smolkit.runtime import open_extractor
 
     rows = read_rows(data, limit=limit)
-    with open_extractor(model, runtime=runtime, dtype=dtype) as extractor:
-        with Progress(console=progress_console(), transient=True) as progress:
-            task = progress.add_task("documents", total=len(rows))
-            return evaluate_model(
-                extractor, rows, rows_file=data, on_done=lambda count: progress.advance(task, count), **options
-            )
+    with (
+        open_extractor(model, runtime=runtime, dtype=dtype) as extractor,
+        Progress(console=progress_console(), transient=True) as progress,
+    ):
+        task = progress.add_task("documents", total=len(rows))
+        return evaluate_model(
+            extractor, rows, rows_file=data, on_done=lambda count: progress.advance(task, count), **options
+        )

@@ -156,8 +156,8 @@ def _print_summary(figures: dict[str, Any]) -> None:
     console = result_console()
     console.print(table)
     console.print(
-        f"model {figures['model']}, GGUF {figures['export']}, reports beside them; {figures['minutes']} minutes in all. "
-        "Next: smolkit demo extraction --model " + figures["export"],
+        f"model {figures['model']}, GGUF {figures['export']}, reports beside them; {figures['minutes']} minutes in all."
+        f" Next: smolkit demo extraction --model {figures['export']}",
         highlight=False,
         soft_wrap=True,
     )

@@ -99,15 +99,13 @@ def _checked_directory(path: Path, *, allow_pickle: bool) -> Path:
             where=str(path),
             fix=f"Name the file instead: {path / found[0]}" if found else None,
         )
-    if not any(path.glob("*.safetensors")):
-        if not (allow_pickle and any(path.glob("*.bin"))):
-            raise ModelError(
-                "no weights in the safetensors format",
-                where=str(path),
-                fix="Pickled weights can run code when read; pass --allow-pickle if you trust them"
-                if any(path.glob("*.bin"))
-                else None,
-            )
+    pickled = any(path.glob("*.bin"))
+    if not any(path.glob("*.safetensors")) and not (pickled and allow_pickle):
+        raise ModelError(
+            "no weights in the safetensors format",
+            where=str(path),
+            fix="Pickled weights can run code when read: convert them, or pass allow_pickle" if pickled else None,
+        )
     return path
 
 

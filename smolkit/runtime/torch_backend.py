@@ -49,7 +49,7 @@ class TorchBackend:
         self.max_batch = max_batch
         self.vocab_size = model.config.vocab_size
         self.context_length = model.config.max_position_embeddings
-        self.end_ids = frozenset(_as_list(model.generation_config.eos_token_id) + [tokenizer.eos_token_id])
+        self.end_ids = frozenset([*_as_list(model.generation_config.eos_token_id), tokenizer.eos_token_id])
         self.ll_tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=self.vocab_size)
         self.encode = TokenizerEncoder(tokenizer)
         self._prefix: tuple[list[int], DynamicCache] | None = None

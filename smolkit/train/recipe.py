@@ -41,7 +41,7 @@ class Source(Section):
     @property
     def name(self) -> str:
         if self.synth:
-            return f"synth(rows={self.synth.rows}, seed={self.synth.seed}, split={self.synth.split}, level={self.synth.level})"
+            return f"synth({', '.join(f'{name}={value}' for name, value in self.synth)})"
         return str(self.path)
 
 
