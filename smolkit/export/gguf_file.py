@@ -1,0 +1,245 @@
+"""One Llama model as one GGUF file: tensors, their order, and what the header says.
+
+Plain types (f32, f16, bf16, q8_0, q4_0) are written through the `gguf` package; K-quants are made by llama.cpp itself
+from a float16 file. Layouts other than Llama's are refused: a tensor that means something else would load and be wrong.
+Whether the file is right is the gate's business.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smolkit.errors import ModelError, SmolkitError
+from smolkit.export.gguf_tokenizer import Vocabulary
+from smolkit.registry import require
+from smolkit.runtime.llama_log import quiet, take_errors
+from smolkit.runtime.llamacpp import PROMPT_FORMAT_KEY
+
+if TYPE_CHECKING:
+    import torch
+    from gguf import GGUFWriter
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+MAX_FILE_BYTES = 2_000_000_000
+"""Larger files are split, as a browser cannot hold one in a single buffer. llama.cpp opens the first part of many."""
+
+
+@dataclass(frozen=True)
+class Quant:
+    """One way to store the weights. Names of types are those of the `gguf` package."""
+
+    file_type: str
+    matrices: str | None
+    """Type of every matrix; None for the K-quants, where llama.cpp chooses by tensor."""
+    embedding: str | None = None
+    """Type of the embedding and head, where it differs: at four bits they would cost most of the accuracy."""
+
+
+QUANTS: dict[str, Quant] = {
+    "f32": Quant("ALL_F32", "F32"),
+    "f16": Quant("MOSTLY_F16", "F16"),
+    "bf16": Quant("MOSTLY_BF16", "BF16"),
+    "q8_0": Quant("MOSTLY_Q8_0", "Q8_0"),
+    "q6_k": Quant("MOSTLY_Q6_K", None),
+    "q5_k_m": Quant("MOSTLY_Q5_K_M", None),
+    "q4_k_m": Quant("MOSTLY_Q4_K_M", None),
+    "q4_0": Quant("MOSTLY_Q4_0", "Q4_0", embedding="Q8_0"),
+}
+
+_MODEL_TENSORS = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
+_LAYER_TENSORS = {
+    "input_layernorm": "attn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a GGUF file says besides its tensors, quantisation left out."""
+
+    name: str
+    config: Any
+    """The transformers configuration of the model."""
+    vocabulary: Vocabulary
+    prompt_format: str | None = None
+    license: str | None = None
+
+
+def check_architecture(config: Any) -> None:
+    """Raise ModelError unless llama.cpp's `llama` graph computes exactly what this configuration does."""
+    rope = config.rope_parameters if hasattr(config, "rope_parameters") else {}
+    faults = {
+        f"architecture {config.model_type!r}": config.model_type != "llama",
+        f"rotary scaling {rope.get('rope_type')!r}": rope.get("rope_type", "default") != "default",
+        "a rotary embedding over part of the head": rope.get("partial_rotary_factor", 1.0) != 1.0,
+        f"activation {getattr(config, 'hidden_act', None)!r}": getattr(config, "hidden_act", "silu") != "silu",
+        "biases": getattr(config, "attention_bias", False) or getattr(config, "mlp_bias", False),
+    }
+    found = [fault for fault, present in faults.items() if present]
+    if found:
+        raise ModelError(
+            f"GGUF export cannot write {found[0]}",
+            fix="It writes Llama models such as SmolLM2; llama.cpp's own converter knows other architectures",
+        )
+
+
+def write_plain(model: PreTrainedModel, header: Header, quant: str, path: Path) -> list[Path]:
+    """Write `model` (float32) at `path`, or in parts beside it when it is larger than `MAX_FILE_BYTES`.
+
+    `quant` is one of those that name their types. Returns the files, in order.
+    """
+    from gguf import GGML_QUANT_VERSION, GGUFWriter, LlamaFileType, quants
+
+    plan = QUANTS[quant]
+    types = {name: _type_of(name, tensor, plan) for name, tensor in _tensors(model)}
+    sizes = {name: _bytes(tensor, types[name]) for name, tensor in _tensors(model)}
+    writer = GGUFWriter(path, "llama", split_max_size=MAX_FILE_BYTES if sum(sizes.values()) > MAX_FILE_BYTES else 0)
+    _add_header(writer, header)
+    writer.add_file_type(LlamaFileType[plan.file_type])
+    writer.add_quantization_version(GGML_QUANT_VERSION)
+    # All shapes first, then one tensor at a time: no second copy of the model is ever in memory.
+    for name, tensor in _tensors(model):
+        writer.add_tensor_info(name, tensor.shape, tensor.numpy().dtype, sizes[name], raw_dtype=types[name])
+    files = writer.format_shard_names(path)
+    try:
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for name, tensor in _tensors(model):
+            writer.write_tensor_data(quants.quantize(_rows(name, tensor, model.config), types[name]))
+    finally:
+        writer.close()
+    return files
+
+
+def quantise(source: Path, quant: str, path: Path) -> list[Path]:
+    """Make the K-quant `quant` at `path` from a float16 file (the first, where it is split); the one file written.
+
+    Raises SmolkitError where llama.cpp refuses, or for a file over `MAX_FILE_BYTES`, which llama.cpp does not split.
+    """
+    from gguf import LlamaFileType
+
+    llama_cpp = require("llama_cpp", extra="gguf", why="making K-quants")
+    quiet()
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype = int(LlamaFileType[QUANTS[quant].file_type])
+    if llama_cpp.llama_model_quantize(str(source).encode(), str(path).encode(), params) != 0:
+        raise SmolkitError(f"llama.cpp could not make {quant} of this model ({take_errors() or 'no reason given'})")
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise SmolkitError(
+            f"{path.name} would have {size / 1e9:.1f} GB, more than the {MAX_FILE_BYTES / 1e9:.1f} GB of one file",
+            fix="Take q4_k_m, or q8_0 or f16, which are split",
+        )
+    return [path]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a written file says: its header, whatever the quantisation, and how many tensors it has of each type."""
+
+    fields: dict[str, Any]
+    tensor_types: dict[str, int]
+    """K-quants fall back to other types where a row fills no whole block."""
+
+
+def read_layout(files: Sequence[Path]) -> Layout:
+    """The layout of one file, or of all its parts; the first of them has the header."""
+    from gguf import GGUFReader
+
+    readers = [GGUFReader(file) for file in files]
+    skipped = ("GGUF.", "split.", "general.file_type", "general.quantization_version")
+    types = Counter(tensor.tensor_type.name for reader in readers for tensor in reader.tensors)
+    return Layout(
+        fields={key: field.contents() for key, field in readers[0].fields.items() if not key.startswith(skipped)},
+        tensor_types=dict(types.most_common()),
+    )
+
+
+def _add_header(writer: GGUFWriter, header: Header) -> None:
+    config = header.config
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    writer.add_type("model")
+    writer.add_name(header.name)
+    if header.license:
+        writer.add_license(header.license)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_key_length(head_dim)
+    writer.add_value_length(head_dim)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_dimension_count(head_dim)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    header.vocabulary.add_to(writer)
+    if header.prompt_format:
+        writer.add_string(PROMPT_FORMAT_KEY, header.prompt_format)
+
+
+def _tensors(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every tensor of the file with its GGUF name; the head is left out where it is the embedding."""
+    weights = model.state_dict()
+    if model.config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)
+    for name, tensor in weights.items():
+        yield _gguf_name(name), tensor
+
+
+def _gguf_name(name: str) -> str:
+    module, _, parameter = name.rpartition(".")
+    known = _MODEL_TENSORS.get(module)
+    if known is None and module.startswith("model.layers."):
+        number, _, inner = module.removeprefix("model.layers.").partition(".")
+        if inner in _LAYER_TENSORS:
+            known = f"blk.{number}.{_LAYER_TENSORS[inner]}"
+    if known is None or parameter != "weight":
+        raise ModelError(f"tensor {name!r} has no place in a Llama model, so this file would not be the whole model")
+    return f"{known}.weight"
+
+
+def _rows(name: str, tensor: torch.Tensor, config: Any) -> NDArray[Any]:
+    """The tensor as llama.cpp expects it: query and key rows in its order of rotary pairs."""
+    heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}.get(name.split(".")[-2])
+    return (interleave_rotary(tensor, heads) if heads else tensor).contiguous().numpy()
+
+
+def interleave_rotary(weight: torch.Tensor, heads: int) -> torch.Tensor:
+    """Reorder the rows [heads * head_dim, ...] of a query or key projection for rotary pairs that lie side by side.
+
+    transformers rotates row i of a head with row i + head_dim / 2, llama.cpp's `llama` graph row 2 i with row 2 i + 1.
+    """
+    return weight.unflatten(0, (heads, 2, -1)).transpose(1, 2).reshape(weight.shape)
+
+
+def _type_of(name: str, tensor: torch.Tensor, quant: Quant) -> Any:
+    """Vectors stay float32, and so few are they that it costs nothing; a row that fills no whole block is float16."""
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    if tensor.dim() == 1:
+        return GGMLQuantizationType.F32
+    shared = name in ("token_embd.weight", "output.weight")
+    kind = GGMLQuantizationType[(shared and quant.embedding) or quant.matrices or "F16"]
+    return kind if tensor.shape[-1] % GGML_QUANT_SIZES[kind][0] == 0 else GGMLQuantizationType.F16
+
+
+def _bytes(tensor: torch.Tensor, kind: Any) -> int:
+    from gguf import GGML_QUANT_SIZES
+
+    block, size = GGML_QUANT_SIZES[kind]
+    return tensor.numel() // block * size
