@@ -53,3 +53,31 @@ def tokenizer(bundled: Path) -> PreTrainedTokenizerFast:
     from smolkit.models import load_tokenizer
 
     return load_tokenizer(bundled)
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(bundled: Path, tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers with the real tokenizer, as a model directory of this toolkit."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from smolkit.manifest import Manifest, staged, write
+    from smolkit.models import save_model
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=49152,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 100_000.0},
+    )
+    target = tmp_path_factory.mktemp("models") / "tiny"
+    with staged(target) as staging:
+        save_model(LlamaForCausalLM(config), tokenizer, staging)
+        write(staging, Manifest(kind="model", prompt_format="smolkit-1"))
+    return target

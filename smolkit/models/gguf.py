@@ -6,6 +6,7 @@ white space before a digit is cut differently than in training; `smollm` files g
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from smolkit.errors import ModelError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+# What the readers of transformers and gguf raise for a file that is cut short or no GGUF at all.
+_UNREADABLE = (OSError, ValueError, KeyError, IndexError, struct.error)
+
 
 def read_tokenizer(gguf_file: Path) -> PreTrainedTokenizerFast:
     """The tokenizer inside a GGUF file; raises ModelError when the file has none that can be read."""
@@ -21,7 +25,7 @@ def read_tokenizer(gguf_file: Path) -> PreTrainedTokenizerFast:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(gguf_file.parent), gguf_file=gguf_file.name)
-    except (OSError, ValueError, KeyError, IndexError) as exc:
+    except _UNREADABLE as exc:
         raise ModelError(f"not a readable GGUF file ({_first_line(exc)})", where=str(gguf_file)) from exc
     if metadata(gguf_file).get("tokenizer.ggml.pre") == "smollm":
         _split_digits(tokenizer)
@@ -34,7 +38,7 @@ def metadata(gguf_file: Path) -> dict[str, Any]:
 
     try:
         fields = GGUFReader(gguf_file).fields
-    except (OSError, ValueError, IndexError) as exc:
+    except _UNREADABLE as exc:
         raise ModelError(f"not a readable GGUF file ({_first_line(exc)})", where=str(gguf_file)) from exc
     return {name: field.contents() for name, field in fields.items() if field.types[0] != GGUFValueType.ARRAY}
 
@@ -57,7 +61,7 @@ def convert(gguf_file: Path, target: Path) -> None:
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.float32,
         )
-    except (OSError, ValueError, KeyError) as exc:
+    except _UNREADABLE as exc:
         raise ModelError(f"these GGUF weights cannot be read ({_first_line(exc)})", where=str(gguf_file)) from exc
     with staged(target, overwrite=True) as staging:
         save_model(model, tokenizer, staging)

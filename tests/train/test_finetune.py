@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+import yaml
+from rich.console import Console
+
+from smolkit.errors import SmolkitError
+from smolkit.manifest import read, sha256_file
+from smolkit.recipe import resolved
+from smolkit.train import finetune
+from smolkit.train.ledger import METRICS, read_metrics
+
+if TYPE_CHECKING:
+    from smolkit.train.recipe import FinetuneRecipe
+    from tests.train.conftest import MakeRecipe
+
+SILENT = Console(file=open(os.devnull, "w"))  # noqa: SIM115
+
+
+def _train(recipe: FinetuneRecipe, out: Path, **options: bool) -> dict:
+    return finetune.train(finetune.open_run(recipe), out, console=SILENT, **options)
+
+
+def test_a_run_learns_and_leaves_one_whole_directory(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    out = tmp_path / "model"
+    scores = _train(make_recipe(epochs=4, dev={"rows": 2}, data={
+        "train": [{"synth": {"rows": 12, "level": "plain"}}],
+        "dev": [{"synth": {"rows": 2, "split": "dev", "level": "plain"}}],
+    }), out)  # fmt: skip
+    manifest = read(out)
+    assert manifest.prompt_format == "smolkit-1"
+    assert manifest.scores["dev_f1"] == scores["dev_f1"]
+    assert {"README.md", "curves.png", METRICS, "model.safetensors", "tokenizer.json"} <= set(manifest.files)
+    losses = [line["loss"] for line in read_metrics(out / METRICS)]
+    assert losses[-1] < losses[0] - 0.5
+    assert AutoModelForCausalLM.from_pretrained(out).config.eos_token_id == 2
+    assert not out.with_name("model.run").exists()
+
+
+def test_lora_keeps_its_adapter_beside_the_merged_model(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    _train(make_recipe(method="lora"), tmp_path / "model")
+    assert (tmp_path / "model" / "adapter" / "adapter_config.json").is_file()
+    assert "adapter/adapter_model.safetensors" in read(tmp_path / "model").files
+
+
+def _command(recipe: Path, out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "smolkit", "finetune", str(recipe), "--out", str(out), *more]
+
+
+def _kill_at(step: int, command: list[str], metrics: Path) -> None:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if metrics.is_file() and len(read_metrics(metrics)) >= step:
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.005)
+    process.wait()
+
+
+def test_a_run_killed_twice_ends_with_the_weights_of_one_that_was_not(
+    make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe = make_recipe(
+        data={"train": [{"synth": {"rows": 24, "level": "plain"}}]},
+        batch={"rows": 1},
+        checkpoint={"every": 3},
+        optimizer={"lr": 1e-3},
+        dtype="bfloat16",
+    )
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(resolved(recipe)))
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run(_command(file, whole), check=True, capture_output=True)
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    first, second = sorted(random.Random(seed).sample(range(4, 22), 2))
+    metrics = tmp_path / "cut.run" / METRICS
+    _kill_at(first, _command(file, cut), metrics)
+    assert not cut.exists()
+    _kill_at(second, _command(file, cut, "--resume"), metrics)
+    done = subprocess.run(_command(file, cut, "--resume"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sha256_file(cut / "model.safetensors") == sha256_file(whole / "model.safetensors")
+    assert [line["loss"] for line in read_metrics(cut / METRICS)] == [
+        line["loss"] for line in read_metrics(whole / METRICS)
+    ]
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(tmp_path: Path) -> None:
+    from smolkit.manifest import Manifest, write
+
+    for step in (3, 6):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "optimizer.pt").write_bytes(b"whole")
+        write(tmp_path / f"checkpoint-{step}", Manifest(kind="checkpoint"))
+    (tmp_path / "checkpoint-6" / "optimizer.pt").write_bytes(b"wh")
+    (tmp_path / "checkpoint-9").mkdir()  # killed before it was sealed
+    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
+    assert finetune._last_whole_checkpoint(tmp_path, console) == tmp_path / "checkpoint-3"
+    said = console.export_text()
+    assert "checkpoint-9 is not whole" in said
+    assert "checkpoint-6 is not whole" in said
+
+
+def test_a_run_is_resumed_by_its_own_recipe_only(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    with pytest.raises(SmolkitError, match="no run to resume"):
+        _train(make_recipe(), out, resume=True)
+    run_dir = tmp_path / "model.run"
+    run_dir.mkdir(parents=True)
+    (run_dir / "run.json").write_text(json.dumps({"identity": "another"}))
+    with pytest.raises(SmolkitError, match="started with another recipe"):
+        _train(make_recipe(), out, resume=True)
+    (run_dir / "checkpoint-1").mkdir()
+    with pytest.raises(SmolkitError, match="an earlier run was cut off here"):
+        _train(make_recipe(), out)
+    assert not out.exists()
+
+
+def test_more_context_than_the_model_has_is_refused(make_recipe: MakeRecipe) -> None:
+    data = {"train": [{"synth": {"rows": 4}}], "max_length": 4096}
+    with pytest.raises(SmolkitError, match=r"data\.max_length is 4096, the model's context 2048"):
+        finetune.open_run(make_recipe(data=data))
+
+
+def test_the_best_measured_checkpoint_is_kept(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    data = {
+        "train": [{"synth": {"rows": 8, "level": "plain"}}],
+        "dev": [{"synth": {"rows": 2, "split": "dev", "level": "plain"}}],
+    }
+    recipe = make_recipe(
+        data=data, dev={"every": 1, "rows": 2, "max_new_tokens": 24}, checkpoint={"every": 1}, batch={"rows": 4}
+    )
+    scores = _train(recipe, tmp_path / "model")
+    measured = [line["eval_f1"] for line in read_metrics(tmp_path / "model" / METRICS) if "eval_f1" in line]
+    assert len(measured) == 2
+    assert scores["dev_f1"] == pytest.approx(max(measured))
+    assert torch.isfinite(torch.tensor(measured)).all()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smolkit.errors import DataError, ModelError, RowErrors
+from smolkit.extraction.prompt import get_format
+from smolkit.train.prepare import check_batches, choose_padding, prepare
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from tests.train.conftest import MakeRecipe
+
+
+def test_padding_is_no_token_that_ends_an_answer(make_recipe: MakeRecipe) -> None:
+    tokenizer = prepare(make_recipe()).tokenizer
+    assert tokenizer.pad_token == "<|endoftext|>"
+    assert tokenizer.eos_token == "<|im_end|>"
+
+
+def test_a_format_whose_end_is_no_token_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
+    with pytest.raises(ModelError, match=r"'<\|end-output\|>' of prompt format nuextract-1\.5 is no token"):
+        choose_padding(tokenizer, get_format("nuextract-1.5"))
+
+
+def test_rows_that_are_too_long_are_named_and_refused_or_skipped(make_recipe: MakeRecipe) -> None:
+    data = {"train": [{"synth": {"rows": 12, "level": "plain"}}], "max_length": 170}
+    with pytest.raises(RowErrors, match=r"over data\.max_length = 170") as caught:
+        prepare(make_recipe(data=data))
+    prepared = prepare(make_recipe(data={**data, "too_long": "skip"}))
+    assert len(prepared.skipped) == len(caught.value.problems) > 0
+    assert len(prepared.examples) + len(prepared.skipped) == 12
+    assert max(prepared.lengths) <= 170
+
+
+@pytest.mark.parametrize("fault", ["prompt labelled", "end missing", "end twice"])
+def test_labels_that_are_not_the_answer_are_refused(make_recipe: MakeRecipe, fault: str) -> None:
+    prepared = prepare(make_recipe())
+    row = prepared.steps[0][0].rows[0]
+    example = prepared.examples[row]
+    end = prepared.tokenizer.eos_token_id
+    prepared.examples[row] = {
+        "prompt labelled": dataclasses.replace(example, prompt_length=3),
+        "end missing": dataclasses.replace(example, ids=example.ids[:-1]),
+        "end twice": dataclasses.replace(example, ids=[*example.ids, end]),
+    }[fault]
+    with pytest.raises(DataError, match="end token, once"):
+        check_batches(prepared)
+
+
+def test_steps_count_real_tokens(make_recipe: MakeRecipe) -> None:
+    prepared = prepare(make_recipe(epochs=2))
+    assert sum(prepared.step_tokens) == 2 * sum(prepared.lengths)
+    assert prepared.padded_tokens >= sum(prepared.step_tokens)
