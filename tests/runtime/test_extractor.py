@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from smolkit.errors import DataError
+from smolkit.extraction.spans import collapse
+from smolkit.extraction.template import Template
+from smolkit.runtime.extractor import Request, token_offsets
+
+if TYPE_CHECKING:
+    from smolkit.runtime.extractor import Extractor
+
+TEXT = 'Café "Zur Post"\nTel. 030 1234\n\nKuchen  4,50 €\nKaffee 3,20 €\nSumme: 7,70 €'
+TEMPLATES = [
+    {"name": "", "total": ""},
+    {"name": "verbatim-string", "count": "integer", "paid": "boolean", "when": "date"},
+    {"shop": {"name": "verbatim-string", "phone": "phone-number"}, "items": [{"what": "string", "price": "number"}]},
+    {"kind": ["invoice", "receipt"], "tags": [["food", "drink", "other"]], "notes": []},
+]
+
+
+def _keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return [(key, _keys(child)) for key, child in value.items()]
+    return [_keys(child) for child in value] if isinstance(value, list) and value and isinstance(value[0], dict) else None
+
+
+@pytest.mark.parametrize("source", TEMPLATES)
+@pytest.mark.parametrize("budget", [1, 5, 40, 300])
+def test_noise_is_made_to_fit_the_template_within_any_budget(tiny: Extractor, source: dict, budget: int) -> None:
+    template = Template.parse(source)
+    answer = tiny.extract(TEXT, template, max_new_tokens=budget)
+    assert answer.output is not None
+    assert list(answer.output) == list(source)
+    assert json.loads(answer.raw).keys() == source.keys()
+    assert template.problems(answer.output) == []
+    if budget == 1:
+        assert answer.truncated
+
+
+def test_copied_values_stand_in_the_document(tiny: Extractor) -> None:
+    answer = tiny.extract(TEXT, Template.parse({"a": "verbatim-string", "b": "verbatim-string"}), max_new_tokens=60)
+    plain = tiny.extract(TEXT, Template.parse({"a": "", "b": ""}), verbatim=True, max_new_tokens=60)
+    for output, spans in ((answer.output, answer.spans), (plain.output, plain.spans)):
+        assert output is not None
+        for path, value in output.items():
+            if value is not None:
+                assert value in collapse(TEXT).text
+                start, end = spans[path]
+                assert " ".join(TEXT[start:end].split()) == value
+
+
+def test_a_batch_gives_what_each_document_gives_alone(tiny: Extractor) -> None:
+    template = Template.parse(TEMPLATES[0])
+    texts = [TEXT, "short", TEXT * 2, "Post 77"]
+    together = list(tiny.extract_many([Request(text, template) for text in texts], max_new_tokens=24))
+    alone = [tiny.extract(text, template, max_new_tokens=24) for text in texts]
+    assert [answer.raw for answer in together] == [answer.raw for answer in alone]
+
+
+def test_a_kept_beginning_changes_nothing(tiny: Extractor) -> None:
+    template = Template.parse(TEMPLATES[1])
+    first = tiny.extract(TEXT, template, max_new_tokens=30).raw
+    again = tiny.extract(TEXT, template, max_new_tokens=30).raw
+    tiny.backend.forget()
+    assert first == again == tiny.extract(TEXT, template, max_new_tokens=30).raw
+
+
+def test_a_streamed_answer_joins_to_the_raw_one(tiny: Extractor) -> None:
+    template = Template.parse(TEMPLATES[2])
+    pieces = list(tiny.stream(TEXT, template, max_new_tokens=40))
+    assert len(pieces) > 3
+    assert "".join(pieces) == tiny.extract(TEXT, template, max_new_tokens=40).raw
+
+
+def test_a_long_document_is_read_in_windows_and_spans_point_into_it(tiny: Extractor) -> None:
+    text = " ".join(f"word{number} costs {number}.50" for number in range(220))
+    answer = tiny.extract(text, Template.parse({"items": ["verbatim-string"]}), window=400, overlap=64, max_new_tokens=40)
+    assert answer.windows > 2
+    assert answer.output is not None
+    for path, value in ((f"items[{at}]", item) for at, item in enumerate(answer.output["items"])):
+        start, end = answer.spans[path]
+        assert text[start:end] == value
+
+
+def test_without_the_grammar_noise_does_not_parse(tiny: Extractor) -> None:
+    answer = tiny.extract(TEXT, Template.parse({"a": ""}), constrained=False, max_new_tokens=8)
+    assert answer.output is None
+    assert answer.truncated
+    assert answer.forced_tokens == 0
+
+
+def test_a_template_that_fills_the_context_is_refused(tiny: Extractor) -> None:
+    with pytest.raises(DataError, match="of a context of 2048"):
+        tiny.extract("x", Template.parse({f"field number {at}": "" for at in range(400)}))
+
+
+@pytest.mark.parametrize("text", ["", "plain", TEXT, "漢字 and 🍰"])
+def test_token_offsets_cover_the_text(tiny: Extractor, text: str) -> None:
+    offsets = token_offsets(tiny.backend, text)
+    assert [start for start, _ in offsets] == sorted(start for start, _ in offsets)
+    assert (offsets[0][0], offsets[-1][1]) == (0, len(text)) if text else offsets == []

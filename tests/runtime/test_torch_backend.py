@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from smolkit.models import load_model
+from smolkit.runtime.torch_backend import _common_prefix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smolkit.runtime.extractor import Extractor
+
+
+def test_ragged_steps_give_the_logits_of_a_plain_forward_pass(tiny: Extractor, tiny_model_dir: Path) -> None:
+    model = load_model(tiny_model_dir, dtype=torch.float32)
+    shared = list(range(100, 130))
+    prompts = [[*shared, 5, 6, 7], [*shared, 8], [*shared, 9, 10, 11, 12, 13]]
+    steps = [[[20], [21, 22, 23], []], [[24, 25], [26], []]]
+    tiny.backend.prefill(prompts)
+    logits = [tiny.backend.append(step) for step in steps][-1]
+    for row in (0, 1):
+        ids = prompts[row] + steps[0][row] + steps[1][row]
+        with torch.no_grad():
+            plain = model(input_ids=torch.tensor([ids])).logits[0, -1].numpy()
+        np.testing.assert_allclose(logits[row], plain, atol=1e-4)
+
+
+def test_the_shared_beginning_leaves_every_prompt_a_token() -> None:
+    assert _common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == [1, 2]
+    assert _common_prefix([[1, 2, 9], [1, 3, 9]]) == [1]
+    assert _common_prefix([[7, 8]]) == [7]
