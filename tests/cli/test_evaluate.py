@@ -13,7 +13,9 @@ from smolkit.data.synth import generate
 def test_predictions_of_any_system_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"id": "1", "output": {"a": "b", "c": "d"}}, {"id": "2", "output": {"a": "x"}}]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "pred.jsonl").write_text('{"id": "1", "output": {"a": "b", "c": "e"}}\n{"id": "2", "raw": "not JSON"}\n')
+    (tmp_path / "pred.jsonl").write_text(
+        '{"id": "1", "output": {"a": "b", "c": "e"}}\n{"id": "2", "raw": "not JSON"}\n'
+    )
     arguments = ["--data", str(tmp_path / "rows.jsonl"), "--predictions", str(tmp_path / "pred.jsonl"), "--json"]
     assert run(["eval", "extraction", *arguments]) == 0
     figures = json.loads(capsys.readouterr().out)

@@ -12,7 +12,7 @@ TEMPLATE = '{"name": "verbatim-string", "count": "integer"}'
 
 
 @pytest.fixture
-def extract(tiny_model_dir: Path, capsys: pytest.CaptureFixture[str]):  # noqa: ANN201
+def extract(tiny_model_dir: Path, capsys: pytest.CaptureFixture[str]):
     def call(*args: str) -> tuple[int, list[str], str]:
         code = run(["extract", "--model", str(tiny_model_dir), "--max-new-tokens", "24", *args])
         captured = capsys.readouterr()

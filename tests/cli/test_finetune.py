@@ -7,7 +7,7 @@ import pytest
 from smolkit.cli import run
 
 
-def test_the_plan_is_printed_and_nothing_is_trained(tiny_model_dir, tmp_path, capsys, monkeypatch) -> None:  # noqa: ANN001
+def test_the_plan_is_printed_and_nothing_is_trained(tiny_model_dir, tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = ["smoke/extraction-demo", "--set", f"model={tiny_model_dir}", "--set", "data.train[0].synth.rows=12"]
     assert run(["finetune", *arguments, "--plan", "--json"]) == 0

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,12 +20,6 @@ TEMPLATES = [
     {"shop": {"name": "verbatim-string", "phone": "phone-number"}, "items": [{"what": "string", "price": "number"}]},
     {"kind": ["invoice", "receipt"], "tags": [["food", "drink", "other"]], "notes": []},
 ]
-
-
-def _keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return [(key, _keys(child)) for key, child in value.items()]
-    return [_keys(child) for child in value] if isinstance(value, list) and value and isinstance(value[0], dict) else None
 
 
 @pytest.mark.parametrize("source", TEMPLATES)
@@ -78,7 +72,9 @@ def test_a_streamed_answer_joins_to_the_raw_one(tiny: Extractor) -> None:
 
 def test_a_long_document_is_read_in_windows_and_spans_point_into_it(tiny: Extractor) -> None:
     text = " ".join(f"word{number} costs {number}.50" for number in range(220))
-    answer = tiny.extract(text, Template.parse({"items": ["verbatim-string"]}), window=400, overlap=64, max_new_tokens=40)
+    answer = tiny.extract(
+        text, Template.parse({"items": ["verbatim-string"]}), window=400, overlap=64, max_new_tokens=40
+    )
     assert answer.windows > 2
     assert answer.output is not None
     for path, value in ((f"items[{at}]", item) for at, item in enumerate(answer.output["items"])):
