@@ -25,7 +25,7 @@ def extraction(
     model: Annotated[str | None, typer.Option(help="A model to run: bundled, directory, Hub id or GGUF file.")] = None,
     runtime: Annotated[str | None, typer.Option(help="torch or llama.cpp; by default what suits the model.")] = None,
     dtype: Annotated[str, typer.Option(help="What torch computes in: auto, bfloat16, float32.")] = "auto",
-    limit: Annotated[int | None, typer.Option(min=1, help="Take the first rows only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Run the model on the first rows only.")] = None,
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings, too.")] = False,
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 512,
@@ -38,9 +38,9 @@ def extraction(
     if predictions is not None:
         from smolkit.evals.extraction import load_predictions, load_references, score_predictions
 
-        references = load_references(data)[:limit]
+        _refuse({"--runtime": runtime, "--limit": limit, "--verbatim": verbatim, "--unconstrained": unconstrained})
         result = score_predictions(
-            references, load_predictions(predictions), rows_file=data, predictions_file=predictions
+            load_references(data), load_predictions(predictions), rows_file=data, predictions_file=predictions
         )
         figures = result.figures()
         context: dict[str, Any] = {"data": data, "predictions": str(predictions)}
@@ -66,6 +66,12 @@ def extraction(
     result_console().print(terminal_table(result))
     if out is not None:
         progress_console().print(f"wrote {out}/report.md", highlight=False)
+
+
+def _refuse(options: dict[str, object]) -> None:
+    """What steers a model steers no predictions: an option that would be ignored is a mistake."""
+    if given := [name for name, value in options.items() if value]:
+        raise SmolkitError(f"{given[0]} is for a model that is run, not for --predictions", fix="Leave it out")
 
 
 def _run_model(model: str, data: str, limit: int | None, runtime: str | None, dtype: str, **options: Any) -> Any:

@@ -110,17 +110,17 @@ def _inputs(files: list[str], template: Template | None) -> Iterator[tuple[str |
 
 
 def _read_text(file: str) -> str:
-    if file == "-":
-        return sys.stdin.read()
     path = Path(file)
     try:
-        return path.read_text(encoding="utf-8")
+        return sys.stdin.read() if file == "-" else path.read_text(encoding="utf-8")
     except UnicodeDecodeError as exc:
-        raise DataError("not UTF-8 text", where=file, fix="Convert it, as with iconv -t utf-8") from exc
+        raise DataError(
+            "not UTF-8 text", where="stdin" if file == "-" else file, fix="Convert it, as with iconv -t utf-8"
+        ) from exc
     except OSError as exc:
         from smolkit.errors import nearest
 
         known = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = nearest(path.name, known)
+        near = None if path.exists() else nearest(path.name, known)
         fix = f"Did you mean {path.with_name(near)}?" if near else None
         raise DataError(f"cannot be read ({exc.strerror})", where=file, fix=fix) from exc

@@ -100,15 +100,25 @@ class Extractor:
             yield from self._run(chunk, chosen)
 
     def stream(self, text: str, template: Template, **options: Any) -> Iterator[str]:
-        """The raw answer in growing pieces; joined they are `Extraction.raw`. A long document is one window only."""
+        """The raw answer in growing pieces; joined they are `Extraction.raw`.
+
+        Raises DataError for a document of several windows: their answers are merged once all are there.
+        """
         chosen = Options(**options)
-        job = self._job(0, Window(text, 0), template, chosen)
-        shown = ""
-        for _ in decode(self.backend, [job.answer]):
-            whole = self.backend.decode(job.answer.tokens)
-            if not whole.endswith("\ufffd"):  # a character whose bytes have not all come yet
-                yield whole[len(shown) :]
-                shown = whole
+        windows = self._windows(Request(text, template), chosen)
+        if len(windows) > 1:
+            raise DataError(
+                f"a document of {len(windows)} windows cannot be streamed",
+                fix="Extract it at once, or widen the window",
+            )
+        answer = self._job(0, windows[0], template, chosen).answer
+        shown = 0
+        for _ in decode(self.backend, [answer]):
+            whole = self.backend.decode(answer.tokens)
+            # The mark at the end is a character whose bytes have not all come, unless the answer is over.
+            if answer.done or not whole.endswith("\ufffd"):
+                yield whole[shown:]
+                shown = len(whole)
 
     def close(self) -> None:
         self.backend.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smolkit.errors import ModelError, RuntimeUnavailable
+from smolkit.errors import ModelError, RuntimeUnavailable, nearest
 from smolkit.registry import require
 from smolkit.runtime.llama_log import quiet
 
@@ -171,12 +171,19 @@ def gguf_file(model: str | Path) -> Path:
     path = Path(model).expanduser()
     if path.is_file():
         return path
-    files = sorted(path.glob("*.gguf"), key=lambda file: file.stat().st_size) if path.is_dir() else []
+    if not path.is_dir():
+        near = nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else None
+        raise ModelError(
+            "neither a GGUF file nor a directory, which llama.cpp needs",
+            where=str(model),
+            fix=f"Did you mean {path.parent / near}?" if near else None,
+        )
+    files = sorted(path.glob("*.gguf"), key=lambda file: file.stat().st_size)
     if not files:
         raise ModelError(
             "no GGUF file here, which llama.cpp needs",
             where=str(model),
-            fix=f"Write one: smolkit export {model} --target gguf",
+            fix=f"Write one: smolkit export {model} --target gguf --out {model}-gguf",
         )
     return files[0]
 

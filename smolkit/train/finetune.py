@@ -72,8 +72,8 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
     """
     keep_freed_memory()
     prepared, recipe = run.prepared, run.prepared.recipe
-    run_dir = out.with_name(out.name + ".run")
     with staged(out, overwrite=overwrite) as staging:  # opened first, so that a bad destination is known now
+        run_dir = out.with_name(out.name + ".run")
         checkpoint = _open_run_dir(run_dir, prepared, resume=resume, overwrite=overwrite, console=console)
         tracker = _tracker(recipe, out.name)
         measure = _measurer(prepared, run.model, prepared.dev[: recipe.dev.rows]) if prepared.dev else None
@@ -135,7 +135,7 @@ def _sources(recipe: FinetuneRecipe) -> list[Source]:
 
 def _merged(model: PeftModel, prepared: Prepared) -> PreTrainedModel:
     """The adapters added to the weights, proven on a real prompt to compute the same."""
-    ids = torch.tensor([prepared.examples[0].ids])
+    ids = torch.tensor([prepared.examples[0].ids], device=model.device)
     model.float().eval()
     with torch.inference_mode():
         before = model(input_ids=ids).logits
@@ -200,6 +200,12 @@ def _open_run_dir(run_dir: Path, prepared: Prepared, *, resume: bool, overwrite:
             "an earlier run was cut off here",
             where=str(run_dir),
             fix="Add --resume to go on with it, or --overwrite to start again",
+        )
+    if run_dir.is_dir() and not described.is_file() and any(run_dir.iterdir()) and not overwrite:
+        raise SmolkitError(
+            f"is where the checkpoints go, and holds something else than a run (no {RUN_FILE})",
+            where=str(run_dir),
+            fix="Name another --out, or move this away",
         )
     shutil.rmtree(run_dir, ignore_errors=True)
     run_dir.mkdir(parents=True)

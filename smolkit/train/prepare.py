@@ -72,6 +72,8 @@ def prepare(recipe: FinetuneRecipe) -> Prepared:
         pad_to=recipe.batch.pad_to,
         seed=recipe.seed,
     )
+    if not steps:
+        raise DataError(f"{recipe.epochs:g} epochs of {len(examples)} rows are less than half a row")
     prepared = Prepared(
         recipe=recipe,
         tokenizer=tokenizer,

@@ -11,6 +11,7 @@ from smolkit.optim.schedules import SCHEDULES, Schedule, wsd
 from smolkit.recipe import Section, checked_by
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -67,7 +68,7 @@ class Optimizer(Section):
     """AdamW with decoupled weight decay (arXiv:1711.05101) over float32 masters."""
 
     lr: Annotated[float, Field(gt=0, le=1)] = 2e-4
-    betas: tuple[Fraction, Fraction] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     eps: Annotated[float, Field(gt=0)] = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip: Annotated[float, Field(gt=0)] = 1.0

@@ -20,6 +20,7 @@ from trl import SFTConfig, SFTTrainer
 
 from smolkit.data.batches import Step, collate
 from smolkit.data.render import IGNORED, Example
+from smolkit.errors import RecipeError
 from smolkit.manifest import Manifest, write
 from smolkit.optim.master import MasterAdamW, decay_groups
 from smolkit.train.recipe import FinetuneRecipe, Lora
@@ -188,9 +189,17 @@ def checkpoint_callback() -> TrainerCallback:
 
 
 def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
-    """The model with fresh adapters in its own dtype; the optimizer keeps their float32 masters."""
+    """The model with fresh adapters in its own dtype; the optimizer keeps their float32 masters.
+
+    Raises RecipeError for a target that names no linear layer of the model.
+    """
     torch.manual_seed(seed)
     targets = section.targets if isinstance(section.targets, str) else list(section.targets)
+    linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    for target in targets if isinstance(targets, list) else []:
+        if not any(f".{name}".endswith(f".{target}") for name in linear):
+            names = {name.rpartition(".")[2] for name in linear}
+            raise RecipeError(f"lora.targets: the model has no linear layer {target!r}", given=target, known=names)
     config = LoraConfig(
         r=section.r,
         lora_alpha=section.alpha,
