@@ -29,7 +29,7 @@ Fills a JSON template from a text. Fine-tuned ({recipe.method}) with smolkit {__
 `{recipe.prompt_format}`, which smolkit reads from `smolkit.json` and follows by itself.
 
     smolkit extract --model DIRECTORY --template template.json document.txt
-    smolkit export DIRECTORY --target gguf
+    smolkit export DIRECTORY --target gguf --out DIRECTORY-gguf
 
 ## Measured
 
@@ -37,7 +37,7 @@ Fills a JSON template from a text. Fine-tuned ({recipe.method}) with smolkit {__
 |---|---|
 {figures}
 
-`dev_f1` is micro F1 Levenshtein on the recipe's dev rows, by constrained greedy decoding; `curves.png` shows the run.
+{_explained(recipe, scores)}`curves.png` shows the run.
 
 ## Plan
 
@@ -51,6 +51,13 @@ Fills a JSON template from a text. Fine-tuned ({recipe.method}) with smolkit {__
 {yaml.safe_dump(resolved(recipe), sort_keys=False, allow_unicode=True).strip()}
 ```
 """
+
+
+def _explained(recipe: FinetuneRecipe, scores: Mapping[str, Any]) -> str:
+    if "dev_f1" not in scores:
+        return ""
+    rows = f"the first {recipe.dev.rows} of the recipe's dev rows"
+    return f"`dev_f1` is micro F1 Levenshtein on {rows}, or all where fewer, by constrained greedy decoding; "
 
 
 def _shown(value: object) -> str:
