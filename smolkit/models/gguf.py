@@ -49,20 +49,22 @@ def convert(gguf_file: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, GgufConfig
 
     from smolkit.manifest import Manifest, Source, staged, write
-    from smolkit.models.load import quiet_transformers
+    from smolkit.models.load import check_filled, quiet_transformers
     from smolkit.models.save import save_model
 
     quiet_transformers()
     tokenizer = read_tokenizer(gguf_file)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, report = AutoModelForCausalLM.from_pretrained(
             str(gguf_file.parent),
             gguf_file=gguf_file.name,
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.float32,
+            output_loading_info=True,
         )
     except _UNREADABLE as exc:
         raise ModelError(f"these GGUF weights cannot be read ({_first_line(exc)})", where=str(gguf_file)) from exc
+    check_filled(report, gguf_file)
     with staged(target, overwrite=True) as staging:
         save_model(model, tokenizer, staging)
         write(staging, Manifest(kind="model", sources=(Source.of("gguf", gguf_file),)))

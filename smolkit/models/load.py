@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import ModelError
 from smolkit.models.resolve import resolve
@@ -21,6 +21,7 @@ def load_model(
     Raises ModelError when the directory's weights do not fill the architecture that its config names: a model with
     missing tensors would start from random numbers in their place.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
@@ -34,17 +35,22 @@ def load_model(
             use_safetensors=None if allow_pickle else True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as exc:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as exc:
         line = str(exc).strip().partition("\n")[0]
         raise ModelError(f"this model cannot be loaded ({line})", where=str(directory)) from exc
+    check_filled(report, directory)
+    return model.eval()
+
+
+def check_filled(report: dict[str, Any], source: Path) -> None:
+    """Raise ModelError where transformers' loading report names tensors that `source` did not fill."""
     lost = sorted(report["missing_keys"]) + sorted(str(key[0]) for key in report["mismatched_keys"])
     if lost:
         raise ModelError(
             f"{len(lost)} tensors are missing or of another shape, first {lost[0]!r}",
-            where=str(directory),
+            where=str(source),
             fix="The file is incomplete or belongs to another architecture",
         )
-    return model.eval()
 
 
 def quiet_transformers() -> None:

@@ -111,12 +111,12 @@ def _checked_directory(path: Path, *, allow_pickle: bool) -> Path:
 
 def _from_hub(hub_id: str, *, revision: str | None, allow_pickle: bool) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     patterns = _SAFE_FILES + (_PICKLES if allow_pickle else [])
     try:
         local = snapshot_download(hub_id, revision=revision, allow_patterns=patterns)
-    except (RepositoryNotFoundError, HfHubHTTPError) as exc:
+    except (HfHubHTTPError, HFValidationError) as exc:
         raise ModelError(
             f"the Hub has no model {hub_id!r} that you may read ({type(exc).__name__})",
             given=hub_id,
