@@ -112,8 +112,10 @@ def _inputs(files: list[str], template: Template | None) -> Iterator[tuple[str |
 def _read_text(file: str) -> str:
     path = Path(file)
     try:
-        return sys.stdin.read() if file == "-" else path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
+        text = sys.stdin.read() if file == "-" else path.read_text(encoding="utf-8")
+        text.encode()  # where the locale is C, stdin hides bytes that are no UTF-8 in halves of surrogate pairs
+        return text
+    except UnicodeError as exc:
         raise DataError(
             "not UTF-8 text", where="stdin" if file == "-" else file, fix="Convert it, as with iconv -t utf-8"
         ) from exc
