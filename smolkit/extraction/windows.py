@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from smolkit.errors import SmolkitError
 from smolkit.extraction.spans import Collapsed, Span, collapse, find_span, find_spans
-from smolkit.extraction.template import Enum, ListOf, Node, Object, Template, field_path, is_empty
+from smolkit.extraction.template import Enum, ListOf, Node, Object, Template, field_path, is_empty, node_problems
 
 
 class Window(NamedTuple):
@@ -68,6 +68,23 @@ def _cut(text: str, offsets: Sequence[tuple[int, int]], at: int, lowest: int) ->
 
 
 # ---- merging
+
+
+def fitting(template: Template, output: object) -> dict[str, Any]:
+    """`output` without the values that do not fit the template, such as an IBAN whose check digits are wrong."""
+    return template.conform(_fitting(template.root, output))
+
+
+def _fitting(node: Node, value: Any) -> Any:
+    if isinstance(node, Object):
+        fields = value if isinstance(value, Mapping) else {}
+        return {key: _fitting(child, fields.get(key)) for key, child in node.fields.items()}
+    if isinstance(node, ListOf):
+        return [_fitting(node.item, item) for item in value] if isinstance(value, list) else []
+    if isinstance(node, Enum) and node.many:
+        items = [item for item in value if item in node.choices] if isinstance(value, list) else []
+        return list(dict.fromkeys(items))  # each once, in the order given
+    return None if any(node_problems(node, value, "")) else value
 
 
 def merge(template: Template, outputs: Sequence[object]) -> Merged:

@@ -20,7 +20,7 @@ from smolkit.extraction.grammar import compile_grammar
 from smolkit.extraction.prompt import PromptFormat, get_format
 from smolkit.extraction.spans import Span
 from smolkit.extraction.template import Template
-from smolkit.extraction.windows import Window, locate_values, merge, split_windows
+from smolkit.extraction.windows import Window, fitting, locate_values, merge, split_windows
 from smolkit.runtime.decoding import Answer, Backend, decode, matcher_for
 
 WINDOW_TOKENS = 2048
@@ -184,7 +184,9 @@ class Extractor:
         if len(jobs) == 1:
             output, raw = outputs[0], raws[0]
         else:
-            merged = merge(request.template, [output for output in outputs if output is not None])
+            # No grammar rules out every misfit, and one must not cost the document its other values.
+            given = [fitting(request.template, output) for output in outputs if output is not None]
+            merged = merge(request.template, given)
             output, raw = merged.output, json.dumps(merged.output, ensure_ascii=False)
             found_in = [job for job, answer in zip(jobs, outputs, strict=True) if answer is not None]
             starts = {path: found_in[at].window.start for path, at in merged.origins.items()}
