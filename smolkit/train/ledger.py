@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
+from smolkit.manifest import staged_file
+
 METRICS = "metrics.jsonl"
 
 
@@ -148,4 +150,5 @@ def _keep_until(path: Path, step: int) -> None:
     if not path.is_file():
         return
     kept = [json.dumps(line) + "\n" for line in read_metrics(path) if line["step"] <= step]
-    path.write_text("".join(kept), encoding="utf-8")
+    with staged_file(path) as aside:
+        aside.write_text("".join(kept), encoding="utf-8")

@@ -109,3 +109,16 @@ def test_curves_are_drawn_from_the_record(tmp_path: Path, measured: bool) -> Non
 def _count(pixels: Any, color: tuple[int, int, int]) -> int:
     """How many pixels of an RGB picture in [0, 1] have a color out of 255."""
     return int((abs(pixels * 255 - color).max(axis=-1) < 4).sum())
+
+
+def test_a_record_that_cannot_be_rewritten_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run_steps(Ledger(tmp_path, STEP_TOKENS, _console()), 0, 4)
+    before = (tmp_path / METRICS).read_bytes()
+
+    def full_disk(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        _run_steps(Ledger(tmp_path, STEP_TOKENS, _console()), 2, 2)
+    assert (tmp_path / METRICS).read_bytes() == before
