@@ -261,9 +261,10 @@ def test_a_staged_file_replaces_the_old_one_or_vanishes(tmp_path: Path) -> None:
 
 def test_ctrl_c_in_a_real_process_removes_the_staged_directory(tmp_path: Path) -> None:
     script = textwrap.dedent("""
-        import sys, time
+        import signal, sys, time
         from pathlib import Path
         from smolkit.manifest import staged
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
         with staged(Path(sys.argv[1])) as aside:
             (aside / "half").write_text("x")
             print("ready", flush=True)
