@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +36,7 @@ def extraction(
     rows: Annotated[int, typer.Option(min=1, help="How many.")],
     seed: Annotated[int, typer.Option(help="The same seed makes the same rows.")] = 0,
     split: Annotated[str, typer.Option(help="train, dev or test; they share no text.")] = "train",
+    level: Annotated[str, typer.Option(help="full, or plain: short and simple rows only.")] = "full",
     unseen: Annotated[
         bool | None,
         typer.Option("--unseen-only/--seen-only", help="Test rows of the kinds that training never sees, or sees."),
@@ -50,7 +50,9 @@ def extraction(
     """
     if unseen is not None and split != "test":
         raise SmolkitError(f"the {split} split has seen kinds only", fix="Take --split test, or leave the option out")
-    made = _made(rows, seed, split, unseen)
+    from smolkit.data.synth import generate
+
+    made = generate(rows, seed, split, level, unseen)
     if out == "-":
         if as_json:
             raise SmolkitError("--json and the rows would both go to stdout", fix="Name a file with --out")
@@ -143,16 +145,6 @@ def split_command(
 
 
 # ---- making
-
-
-def _made(rows: int, seed: int, split: str, unseen: bool | None) -> Iterator[dict[str, Any]]:
-    """As many rows; those of one half of the test split are the same as in the whole of it."""
-    from smolkit.data.synth import KINDS, generate, kind_of, make_row
-
-    if unseen is None:
-        return generate(rows, seed, split)
-    wanted = (index for index in count() if KINDS[kind_of(index, seed, split)] is not unseen)
-    return (make_row(index, seed, split) for index in islice(wanted, rows))
 
 
 def _file_to_write(out: str) -> Path:

@@ -67,10 +67,10 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     say = _speaker(console)
     model, exported = out / "model", out / "gguf"
 
-    say("1. Held-out documents", f"smolkit data synth extraction --split test --rows {2 * documents}")
+    say("1. Held-out documents", f"smolkit data synth extraction --split test --level plain --rows {documents}")
     tests: dict[str, list[Row]] = {}
     for name, seen in (("seen kinds", True), ("unseen kinds", False)):
-        made = [row for row in generate(2 * documents, 0, "test", "plain") if row["seen"] is seen]
+        made = list(generate(documents, 0, "test", "plain", unseen=not seen))
         write_rows(out / f"test-{name.split()[0]}.jsonl", made)
         tests[name] = validate_rows(made, name)
 
@@ -85,7 +85,7 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     say("4. The same documents after training", f"smolkit eval extraction --model {model} --data ...")
     after = _evaluate(str(model), tests, out / "after", console)
 
-    say("5. GGUF, behind its gate", f"smolkit export {model} --target gguf --quant {','.join(QUANTS)}")
+    say("5. GGUF, behind its gate", f"smolkit export {model} --target gguf --quant {','.join(QUANTS)} --out {exported}")
     report = TARGETS.load("gguf")(
         str(model), exported, quants=list(QUANTS), progress=lambda line: console.print(line, highlight=False)
     )

@@ -131,7 +131,7 @@ def _open_source(model: str | Path, name: str | None, prompt_format: str | None)
         config=loaded.config,
         vocabulary=read_vocabulary(tokenizer, size=loaded.config.vocab_size, end=end),
         prompt_format=layout,
-        license=_license(model, directory),
+        license=read_license(model, directory),
     )
     return _Source(loaded, tokenizer, header, directory, _end_ids(loaded, header))
 
@@ -161,7 +161,7 @@ def _end_ids(model: PreTrainedModel, header: Header) -> frozenset[int]:
     return frozenset({*ids, own["eos"], own["eot"]})
 
 
-def _license(model: str | Path, directory: Path) -> str | None:
+def read_license(model: str | Path, directory: Path) -> str | None:
     """The licence that the source names, in the card of a directory or the header of a GGUF file."""
     from smolkit.models.gguf import metadata
 

@@ -113,6 +113,14 @@ class AnswerTrainer(SFTTrainer):
     def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
         return _masters(self.optimizer).clip_gradients(self.args.max_grad_norm)
 
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_checkpoint(*args, **kwargs)
+        _restore_adapter_dtype(self.model)
+
+    def _load_best_model(self) -> None:
+        super()._load_best_model()
+        _restore_adapter_dtype(self.model)
+
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the card is written once, with the measured figures, beside the finished model."""
 
@@ -208,6 +216,15 @@ def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config, autocast_adapter_dtype=False)
+
+
+def _restore_adapter_dtype(model: torch.nn.Module) -> None:
+    """Adapters in the model's dtype again: PEFT loads them as float32, for which a saved optimizer has no masters."""
+    if isinstance(model, PeftModel):
+        dtype = model.get_base_model().dtype
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.to(dtype)
 
 
 def merge_lora(model: PeftModel) -> PreTrainedModel:

@@ -270,3 +270,19 @@ def plain(marked: str) -> str:
 def test_an_unknown_split_is_named() -> None:
     with pytest.raises(DataError, match=r"no such split: 'tset'\. Did you mean 'test'"):
         next(generate(1, 0, "tset"))
+
+
+def test_plain_rows_are_short_flat_and_to_be_copied() -> None:
+    rows = list(generate(40, 0, "test", "plain", unseen=True))
+    assert len(rows) == 40
+    assert not any(row["seen"] for row in rows)
+    for row in rows:
+        assert row["lang"] in ("en", "fr")
+        assert len(row["text"]) <= 260
+        assert len(row["template"]) <= 6
+        assert not any(isinstance(field, dict) for field in row["template"].values())
+
+
+def test_a_misspelt_level_gets_the_nearest() -> None:
+    with pytest.raises(DataError, match="Did you mean 'plain'"):
+        next(generate(1, 0, level="plian"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,11 @@ def test_the_reference_is_three_prompts_in_the_format_with_greedy_continuations(
         assert tokenizer.decode(case.prompt).startswith("<|im_start|>system\nFill the JSON template")
         assert case.logits.shape == (len(case.prompt) + GREEDY_TOKENS - 1, len(tokenizer))
         generated = model.generate(
-            torch.tensor([case.prompt]), max_new_tokens=GREEDY_TOKENS, do_sample=False, eos_token_id=None, pad_token_id=0
+            torch.tensor([case.prompt]),
+            max_new_tokens=GREEDY_TOKENS,
+            do_sample=False,
+            eos_token_id=None,
+            pad_token_id=0,
         )
         assert generated[0, len(case.prompt) :].tolist() == case.continuation
         assert case.logits[case.predictions].argmax(axis=-1).tolist() == case.continuation
@@ -153,11 +158,9 @@ def test_a_greedy_miss_says_how_near_the_tie_was(
     reference: Reference, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     case = reference.cases[0]
-    logits = case.logits.copy()
-    first = case.predictions.start
-    logits[first, 17] = logits[first].max() + 0.25  # what the reference would have chosen, had it been this
-    changed = replace(case, logits=logits, continuation=[17, *case.continuation[1:]])
-    one = replace(reference, cases=[replace(changed, continuation=[17])])
+    logits = case.logits[: len(case.prompt)].copy()
+    logits[-1, 17] = logits[-1].max() + 0.25  # what the reference would have chosen, had it been this
+    one = replace(reference, cases=[replace(case, logits=logits, continuation=[17])])
     checks = {check.name: check for check in check_candidate(TorchCandidate(model, tokenizer), one, LIMITS["q4_0"])}
     assert checks["greedy_agreement"].value == 0
     assert checks["greedy_agreement"].note == "1 other choices, at most 0.250 below the best logit"
@@ -186,7 +189,7 @@ def test_a_figure_passes_at_its_limit_and_a_missing_number_never_does() -> None:
 def test_every_quant_has_limits_that_widen_with_what_it_drops() -> None:
     assert LIMITS.keys() == QUANTS.keys()
     ordered = [LIMITS[quant] for quant in ("f32", "f16", "bf16", "q8_0", "q6_k", "q4_k_m", "q4_0")]
-    for tight, loose in zip(ordered, ordered[1:], strict=False):
+    for tight, loose in pairwise(ordered):
         assert tight.kl < loose.kl
         assert tight.top1 >= loose.top1
         assert tight.greedy >= loose.greedy

@@ -31,16 +31,20 @@ PLAIN_LANGS = ("en", "fr")
 PLAIN_LEAVES = ("", "string", "verbatim-string")
 
 
-def generate(rows: int, seed: int, split: str = "train", level: str = "full") -> Iterator[dict[str, Any]]:
+def generate(
+    rows: int, seed: int, split: str = "train", level: str = "full", unseen: bool | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield rows {id, kind, seen, lang, text, template, output}; the same arguments yield the same bytes anywhere.
 
-    The level "plain" passes over all but the short and simple rows, which a few minutes of training can teach.
+    The level "plain" passes over all but the short and simple rows, which a few minutes of training can teach;
+    `unseen` over the test rows of kinds that training sees, or does not see.
     """
     if split not in SPLITS:
         raise DataError(f"no such split: {split!r}", given=split, known=SPLITS)
     if level not in LEVELS:
         raise DataError(f"no such level: {level!r}", given=level, known=LEVELS)
-    candidates = (make_row(index, seed, split) for index in count())
+    wanted = (index for index in count() if unseen is None or KINDS[kind_of(index, seed, split)] is not unseen)
+    candidates = (make_row(index, seed, split) for index in wanted)
     yield from islice((row for row in candidates if level == "full" or is_plain(row)), rows)
 
 
