@@ -215,7 +215,9 @@ def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
         target_modules=targets,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config, autocast_adapter_dtype=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT still asks transformers by a name of before
+        return get_peft_model(model, config, autocast_adapter_dtype=False)
 
 
 def _restore_adapter_dtype(model: torch.nn.Module) -> None:

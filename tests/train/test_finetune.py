@@ -19,9 +19,11 @@ from smolkit.errors import SmolkitError
 from smolkit.manifest import read, sha256_file
 from smolkit.recipe import resolved
 from smolkit.train import finetune
-from smolkit.train.ledger import METRICS, read_metrics
+from smolkit.train.ledger import METRICS, Ledger, read_metrics
 
 if TYPE_CHECKING:
+    from transformers import TrainerState
+
     from smolkit.train.recipe import FinetuneRecipe
     from tests.train.conftest import MakeRecipe
 
@@ -96,6 +98,46 @@ def test_a_run_killed_twice_ends_with_the_weights_of_one_that_was_not(make_recip
     assert [line["loss"] for line in read_metrics(cut / METRICS)] == [
         line["loss"] for line in read_metrics(whole / METRICS)
     ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dtype": "float32"},
+        {"dtype": "bfloat16", "backward": "answer"},
+        {"dtype": "bfloat16", "method": "lora", "lora": {"dropout": 0.1}},
+    ],
+    ids=["full", "answer gradients", "adapters with dropout"],
+)
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_run_that_was_cut_off_ends_the_same(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict, damaged: bool
+) -> None:
+    recipe = make_recipe(batch={"rows": 2}, checkpoint={"every": 2}, **fields)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    _train(recipe, whole)
+
+    class CutOff(Exception):
+        pass
+
+    def stop(ledger: Ledger, args: object, state: TrainerState, control: object, **_: object) -> None:
+        if state.global_step == 5:
+            raise CutOff
+
+    monkeypatch.setattr(Ledger, "on_step_begin", stop)
+    with pytest.raises(CutOff):
+        _train(recipe, cut)
+    monkeypatch.undo()
+    newest = tmp_path / "cut.run" / "checkpoint-4"
+    if damaged:
+        os.truncate(newest / "optimizer.pt", 1000)
+    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
+    finetune.train(finetune.open_run(recipe), cut, console=console, resume=True)
+    said = console.export_text()
+    assert ("checkpoint-4 is not whole" in said) is damaged
+    assert f"resuming from checkpoint-{2 if damaged else 4}" in said
+    assert sha256_file(cut / "model.safetensors") == sha256_file(whole / "model.safetensors")
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(tmp_path: Path) -> None:
