@@ -74,8 +74,8 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
     prepared, recipe = run.prepared, run.prepared.recipe
     with staged(out, overwrite=overwrite) as staging:  # opened first, so that a bad destination is known now
         run_dir = out.with_name(out.name + ".run")
-        checkpoint = _open_run_dir(run_dir, prepared, resume=resume, overwrite=overwrite, console=console)
         tracker = _tracker(recipe, out.name)
+        checkpoint = _open_run_dir(run_dir, prepared, resume=resume, overwrite=overwrite, console=console)
         measure = _measurer(prepared, run.model, prepared.dev[: recipe.dev.rows]) if prepared.dev else None
         ledger = Ledger(run_dir, prepared.step_tokens, console, tracker)
         trainer = AnswerTrainer(

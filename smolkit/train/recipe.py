@@ -143,9 +143,9 @@ class FinetuneRecipe(Section):
 
     @model_validator(mode="after")
     def holds_together(self) -> Self:
-        if self.checkpoint.every and self.dev.every and self.checkpoint.every % self.dev.every:
+        if self.checkpoint.every and self.dev.every and self.checkpoint.every != self.dev.every:
             raise ValueError(
-                f"checkpoint.every ({self.checkpoint.every}) must be a multiple of dev.every ({self.dev.every}), "
+                f"checkpoint.every ({self.checkpoint.every}) must be the same as dev.every ({self.dev.every}), "
                 "so that the best measured model has a checkpoint"
             )
         return self

@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn.functional import cross_entropy
-from transformers import PrinterCallback, TrainerCallback
+from transformers import IntervalStrategy, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from smolkit.data.batches import Step, collate
@@ -186,12 +186,16 @@ def _round_up(length: torch.Tensor, unit: int = 16) -> int:
 
 
 def checkpoint_callback() -> TrainerCallback:
-    """Seals each checkpoint with a manifest of its files, so that one cut short by a kill is known as such."""
+    """Seals each checkpoint with a manifest, which tells one that a kill cut short, and has the last step measured."""
 
     class Seal(TrainerCallback):
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             write(checkpoint, Manifest(kind="checkpoint"))
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if args.eval_strategy == IntervalStrategy.STEPS and state.global_step == state.max_steps:
+                control.should_evaluate = True  # the last weights compete for the best, too
 
     return Seal()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -175,6 +176,53 @@ def test_more_context_than_the_model_has_is_refused(make_recipe: MakeRecipe) -> 
     data = {"train": [{"synth": {"rows": 4}}], "max_length": 4096}
     with pytest.raises(SmolkitError, match=r"data\.max_length is 4096, the model's context 2048"):
         finetune.open_run(make_recipe(data=data))
+
+
+def test_the_last_step_is_measured_wherever_the_run_ends(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    plain = {"synth": {"rows": 6, "level": "plain"}}
+    dev = {"synth": {"rows": 1, "split": "dev", "level": "plain"}}
+    recipe = make_recipe(
+        data={"train": [plain], "dev": [dev]},
+        dev={"every": 2, "max_new_tokens": 8},
+        checkpoint={"every": 2},
+        batch={"rows": 2},
+    )
+    _train(recipe, tmp_path / "model")
+    measured = [line["step"] for line in read_metrics(tmp_path / "model" / METRICS) if "eval_f1" in line]
+    assert measured == [2, 3]
+
+
+@pytest.mark.parametrize("track", ["none", "trackio"])
+def test_a_run_is_tracked_only_when_asked(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, track: str
+) -> None:
+    begun: list[dict] = []
+    logged: list[tuple[int, dict]] = []
+    trackio = ModuleType("trackio")
+    trackio.init = lambda **given: begun.append(given)  # type: ignore[attr-defined]
+    trackio.log = lambda line, step: logged.append((step, line))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "trackio", trackio)
+    recipe = make_recipe(track=track, data={"train": [{"synth": {"rows": 4, "level": "plain"}}]}, batch={"rows": 2})
+    _train(recipe, tmp_path / "model")
+    if track == "none":
+        assert (begun, logged) == ([], [])
+    else:
+        assert begun[0]["config"] == resolved(recipe)
+        assert [step for step, _ in logged] == [1, 2]
+        assert [line["loss"] for _, line in logged] == [
+            line["loss"] for line in read_metrics(tmp_path / "model" / METRICS)
+        ]
+
+
+def test_a_missing_tracker_is_found_out_before_anything_is_written(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    with pytest.raises(
+        SmolkitError, match=r"needs trackio, which is not installed\. Run: pip install 'smolkit\[track\]'"
+    ):
+        _train(make_recipe(track="trackio"), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_best_measured_checkpoint_is_kept(make_recipe: MakeRecipe, tmp_path: Path) -> None:

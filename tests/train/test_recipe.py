@@ -34,7 +34,8 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     ("fields", "message"),
     [
         ({"schedule": {"warmup": 0.7, "decay": 0.7}}, "more than the whole run"),
-        ({"dev": {"every": 3}, "checkpoint": {"every": 4}}, "multiple of dev.every"),
+        ({"dev": {"every": 3}, "checkpoint": {"every": 6}}, "same as dev.every"),
+        ({"optimizer": {"betas": [0.9, 1.0]}}, "less than 1"),
         ({"data": {"train": [{}]}}, "exactly one of path and synth"),
         ({"data": {"train": [{"synth": {"rows": 4}, "rows": 2}]}}, "rows of its own"),
         ({"optimizer": {"lr": 0}}, "greater than 0"),
