@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from smolkit.cli import run
+from smolkit.data.rows import write_rows
+from smolkit.data.synth import generate
+from smolkit.manifest import read
 
 
 def test_the_plan_is_printed_and_nothing_is_trained(tiny_model_dir, tmp_path, capsys, monkeypatch) -> None:
@@ -16,6 +20,24 @@ def test_the_plan_is_printed_and_nothing_is_trained(tiny_model_dir, tmp_path, ca
     assert plan["steps"] == 2
     assert plan["tokens"] > 12 * 50
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_is_trained_and_its_figures_are_json(
+    tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", list(generate(4, 0, "train", "plain")))
+    out = tmp_path / "model"
+    arguments = ["smoke/extraction-demo", "--data", str(tmp_path / "rows.jsonl"), "--dev", str(tmp_path / "rows.jsonl")]
+    fields = [f"model={tiny_model_dir}", "batch.rows=2", "dev.rows=1", "dev.max_new_tokens=8", "epochs=1"]
+    settings = [argument for field in fields for argument in ("--set", field)]
+    assert run(["finetune", *arguments, *settings, "--out", str(out), "--json"]) == 0
+    captured = capsys.readouterr()
+    figures = json.loads(captured.out)
+    assert figures["model"] == str(out)
+    assert {"dev_f1", "final_loss", "training_seconds"} <= figures.keys()
+    assert "learning rate" in captured.err  # the plan
+    assert str(tmp_path / "rows.jsonl") in [source.name for source in read(out).sources]
+    assert run(["extract", "--model", str(out), "--template", '{"a": ""}', str(tmp_path / "rows.jsonl")]) == 0
 
 
 @pytest.mark.parametrize("task", ["extractoin", "vision"])

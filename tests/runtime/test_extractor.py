@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from smolkit.errors import DataError
@@ -68,6 +69,32 @@ def test_a_streamed_answer_joins_to_the_raw_one(tiny: Extractor) -> None:
     pieces = list(tiny.stream(TEXT, template, max_new_tokens=40))
     assert len(pieces) > 3
     assert "".join(pieces) == tiny.extract(TEXT, template, max_new_tokens=40).raw
+
+
+def test_a_stream_waits_for_whole_characters_until_the_answer_is_over(
+    tiny: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = tiny.backend.encode("a 🍰 b 🍰", special=False)
+    logits = (np.eye(1, tiny.backend.vocab_size, token, dtype=np.float32) for token in written)
+    monkeypatch.setattr(tiny.backend, "prefill", lambda prompts: next(logits))
+    monkeypatch.setattr(tiny.backend, "append", lambda tokens: next(logits))
+    budget = len(written) - 1  # ends inside the last character
+    pieces = list(tiny.stream("x", Template.parse({"a": ""}), constrained=False, max_new_tokens=budget))
+    assert "".join(pieces) == tiny.backend.decode(written[:budget]) == "a 🍰 b \ufffd"
+    assert all("\ufffd" not in piece for piece in pieces[:-1])
+
+
+def test_a_document_of_several_windows_is_not_streamed(tiny: Extractor) -> None:
+    with pytest.raises(DataError, match="a document of 3 windows cannot be streamed"):
+        next(tiny.stream("word " * 1000, Template.parse({"a": ""}), window=400, overlap=64))
+
+
+def test_an_empty_document_fills_a_template_with_nothing(tiny: Extractor) -> None:
+    template = Template.parse({"a": "verbatim-string", "b": ["verbatim-string"], "c": {"d": "verbatim-string"}})
+    for text in ("", " \n\t"):
+        answer = tiny.extract(text, template)
+        assert answer.output == {"a": None, "b": [], "c": {"d": None}}
+        assert answer.spans == {}
 
 
 def test_a_long_document_is_read_in_windows_and_spans_point_into_it(tiny: Extractor) -> None:
