@@ -88,7 +88,8 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
             callbacks=[ledger, checkpoint_callback()],
             measure=measure,
         )
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with ledger.progress:  # stops when the run is cut off, too
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         scores = {"dev_f1": measure(len(prepared.steps))["eval_f1"]} if measure else {}
         scores |= _training_figures(read_metrics(run_dir / METRICS))
         _write_result(run, staging, run_dir, scores)

@@ -6,6 +6,7 @@ metrics.jsonl is the record; everything else is drawn from it, also after the fa
 from __future__ import annotations
 
 import json
+import math
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -16,13 +17,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
+from smolkit.errors import SmolkitError
 from smolkit.manifest import staged_file
 
 METRICS = "metrics.jsonl"
 
 
 class Ledger(TrainerCallback):
-    """Writes metrics.jsonl and shows progress. `step_tokens` holds the unpadded tokens of every planned step."""
+    """Writes metrics.jsonl, and shows progress while its `progress` is open as a context.
+
+    `step_tokens` holds the unpadded tokens of every planned step. A loss that is no number ends the run.
+    """
 
     def __init__(
         self,
@@ -55,7 +60,6 @@ class Ledger(TrainerCallback):
         self.first_step = state.global_step
         _keep_until(self.path, state.global_step)
         self.progress.update(self.bar, completed=state.global_step)
-        self.progress.start()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.step_began = time.perf_counter()
@@ -67,10 +71,12 @@ class Ledger(TrainerCallback):
             self.last_measured = f" dev F1 {logs['eval_f1']:.3f}"
             self._write({"step": state.global_step, **logs})
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.progress.stop()
-
     def _training_line(self, step: int, logs: dict[str, float]) -> dict[str, Any]:
+        if not math.isfinite(logs["loss"]):
+            raise SmolkitError(
+                f"the loss of step {step} is {logs['loss']}, so the weights are lost",
+                fix="Lower optimizer.lr, or raise schedule.warmup; checkpoints of earlier steps are whole",
+            )
         seconds = time.perf_counter() - self.step_began
         self.seconds += seconds
         done = sum(self.step_tokens[self.first_step : step])

@@ -141,6 +141,27 @@ def test_a_run_that_was_cut_off_ends_the_same(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_run_that_was_cut_off_after_its_last_step_is_only_written(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, out = make_recipe(checkpoint={"every": 2}), tmp_path / "model"
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(finetune, "_write_result", fail)
+    with pytest.raises(OSError, match="no space left"):
+        _train(recipe, out)
+    monkeypatch.undo()
+    assert not out.exists()
+    trained = sha256_file(tmp_path / "model.run" / "checkpoint-3" / "model.safetensors")
+    scores = _train(recipe, out, resume=True)
+    assert scores["final_loss"] > 0
+    assert [line["step"] for line in read_metrics(out / METRICS)] == [1, 2, 3]
+    assert sha256_file(out / "model.safetensors") == trained
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(tmp_path: Path) -> None:
     from smolkit.manifest import Manifest, write
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
+from smolkit.errors import SmolkitError
 from smolkit.train.ledger import METRICS, Ledger, peak_memory_gib, plot_curves, read_metrics
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ def _run_steps(ledger: Ledger, first: int, last: int, measure_at: tuple[int, ...
         ledger.on_log(None, state, None, {"loss": 5.0 - step, "learning_rate": 1e-3, "grad_norm": 1.0})
         if step in measure_at:
             ledger.on_log(None, state, None, {"eval_f1": step / 10})
-    ledger.on_train_end(None, state, None)
 
 
 def test_each_step_and_each_measurement_is_one_line(tmp_path: Path) -> None:
@@ -122,3 +122,13 @@ def test_a_record_that_cannot_be_rewritten_stays_whole(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="No space left"):
         _run_steps(Ledger(tmp_path, STEP_TOKENS, _console()), 2, 2)
     assert (tmp_path / METRICS).read_bytes() == before
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, loss: float) -> None:
+    ledger = Ledger(tmp_path, STEP_TOKENS, _console())
+    _run_steps(ledger, 0, 2)
+    logs = {"loss": loss, "learning_rate": 1e-3, "grad_norm": loss}
+    with pytest.raises(SmolkitError, match=rf"the loss of step 3 is {loss}.* Lower optimizer\.lr"):
+        ledger.on_log(None, SimpleNamespace(global_step=3), None, logs)
+    assert [line["step"] for line in read_metrics(tmp_path / METRICS)] == [1, 2]
