@@ -148,7 +148,7 @@ def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
     reader sees the old one, the new one, or for an instant none, and never a mixture.
     """
     destination = destination.absolute().resolve()
-    _check_replaceable(destination, overwrite)
+    check_destination(destination, overwrite=overwrite)
     destination.parent.mkdir(parents=True, exist_ok=True)
     aside = _sibling(destination, "new")
     aside.mkdir()
@@ -163,6 +163,7 @@ def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
 @contextmanager
 def staged_file(destination: Path) -> Iterator[Path]:
     """A path beside `destination` whose file replaces it when the block ends, and vanishes when it fails."""
+    check_directory(destination.parent)
     destination.parent.mkdir(parents=True, exist_ok=True)
     aside = _sibling(destination, "new")
     try:
@@ -171,6 +172,29 @@ def staged_file(destination: Path) -> Iterator[Path]:
         os.replace(aside, destination)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def check_destination(destination: Path, *, overwrite: bool = False, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise ManifestError where `staged` would refuse `destination`, so that it is known before any work.
+
+    `inputs` are what the work reads; one that lies in the destination would be lost with the old directory, and is
+    refused whatever `overwrite` says. Names that are no paths of this machine are passed over.
+    """
+    destination = destination.absolute().resolve()
+    check_directory(destination)
+    _check_replaceable(destination, overwrite)
+    for given in inputs:
+        source = Path(given).expanduser()
+        if source.exists() and source.resolve().is_relative_to(destination):
+            fix = "Name another directory"
+            raise ManifestError(f"lies in {destination}, which is to be written anew", where=str(given), fix=fix)
+
+
+def check_directory(directory: Path) -> None:
+    """Raise ManifestError where `directory` is a file or would lie below one."""
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    if not existing.is_dir():
+        raise ManifestError("is a file, and a directory is to be written here", where=str(existing))
 
 
 def sha256_file(path: Path) -> str:
@@ -236,8 +260,6 @@ def _check_replaceable(destination: Path, overwrite: bool) -> None:
     if not destination.exists():
         return
     where = str(destination)
-    if not destination.is_dir():
-        raise ManifestError("is a file, and a directory is to be written here", where=where)
     if Path.cwd().is_relative_to(destination) or Path.home().is_relative_to(destination):
         raise ManifestError("is the current or home directory or holds it", where=where, fix="Name another directory")
     if any(destination.iterdir()) and not _manifest_path(destination) and not overwrite:

@@ -10,6 +10,9 @@ import typer
 from smolkit.cli._common import AsJson, print_json, progress_console, result_console
 from smolkit.errors import SmolkitError
 
+_DTYPE = "auto"
+_MAX_NEW_TOKENS = 512
+
 app = typer.Typer(help="Measure a model, or predictions that any system made.")
 
 
@@ -24,21 +27,28 @@ def extraction(
     predictions: Annotated[Path | None, typer.Option(help="Rows {id, output} or {id, raw} to score.")] = None,
     model: Annotated[str | None, typer.Option(help="A model to run: bundled, directory, Hub id or GGUF file.")] = None,
     runtime: Annotated[str | None, typer.Option(help="torch or llama.cpp; by default what suits the model.")] = None,
-    dtype: Annotated[str, typer.Option(help="What torch computes in: auto, bfloat16, float32.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="What torch computes in: auto, bfloat16, float32.")] = _DTYPE,
     limit: Annotated[int | None, typer.Option(min=1, help="Run the model on the first rows only.")] = None,
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings, too.")] = False,
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 512,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = _MAX_NEW_TOKENS,
     out: Annotated[Path | None, typer.Option(help="Write report.json, report.md and f1.png there.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score template filling with F1 Levenshtein: a table, and with --out a report with the worst documents."""
     if (predictions is None) == (model is None):
         raise SmolkitError("give either --predictions or --model", fix="--model bundled runs the model that is at hand")
+    if out is not None:
+        from smolkit.manifest import check_directory
+
+        check_directory(out)
     if predictions is not None:
         from smolkit.evals.extraction import load_predictions, load_references, score_predictions
 
-        _refuse({"--runtime": runtime, "--limit": limit, "--verbatim": verbatim, "--unconstrained": unconstrained})
+        _refuse({
+            "--runtime": runtime, "--dtype": dtype != _DTYPE, "--limit": limit, "--verbatim": verbatim,
+            "--unconstrained": unconstrained, "--max-new-tokens": max_new_tokens != _MAX_NEW_TOKENS,
+        })  # fmt: skip
         result = score_predictions(
             load_references(data), load_predictions(predictions), rows_file=data, predictions_file=predictions
         )

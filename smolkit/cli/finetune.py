@@ -40,6 +40,13 @@ def command(
             (("train", data), ("dev", dev)) if paths]  # fmt: skip
     loaded = load_recipe(FinetuneRecipe, name, [*rows, f"task={task}", *(overrides or [])])
 
+    destination = out or Path("out") / Path(name).stem
+    if not plan_only:
+        from smolkit.manifest import check_destination
+
+        inputs = [loaded.model, *(source.path for source in loaded.data.train + loaded.data.dev if source.path)]
+        check_destination(destination, overwrite=overwrite, inputs=inputs)
+
     from smolkit.train import finetune
 
     console = progress_console()
@@ -51,7 +58,6 @@ def command(
             run.plan.print(console)
         return
     run.plan.print(console)
-    destination = out or Path("out") / Path(name).stem
     scores = finetune.train(run, destination, console=console, resume=resume, overwrite=overwrite)
     if as_json:
         print_json({"model": str(destination), **scores})

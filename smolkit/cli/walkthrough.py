@@ -60,12 +60,21 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     from smolkit.data.rows import validate_rows, write_rows
     from smolkit.data.synth import generate
     from smolkit.export import TARGETS
+    from smolkit.manifest import check_destination
     from smolkit.recipe import load_recipe
+    from smolkit.registry import require
     from smolkit.train import finetune
     from smolkit.train.recipe import FinetuneRecipe
 
     say = _speaker(console)
     model, exported = out / "model", out / "gguf"
+    # What can be wrong is known before the first document is read, which takes minutes.
+    for module in ("gguf", "llama_cpp"):
+        require(module, extra="gguf", why="the export at the end")
+    recipe = load_recipe(FinetuneRecipe, recipe_name)
+    for destination in (model, exported):
+        check_destination(destination, inputs=[recipe.model])
+    run = finetune.open_run(recipe)
 
     say("1. Held-out documents", f"smolkit data synth extraction --split test --level plain --rows {documents}")
     tests: dict[str, list[Row]] = {}
@@ -78,7 +87,6 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     before = _evaluate("bundled", tests, out / "before", console)
 
     say("3. Training", f"smolkit finetune {recipe_name}")
-    run = finetune.open_run(load_recipe(FinetuneRecipe, recipe_name))
     run.plan.print(console)
     training = finetune.train(run, model, console=console)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from smolkit.errors import DataError, locate, nearest
 from smolkit.extraction.answer import loads
+from smolkit.manifest import check_directory
 
 SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 
@@ -79,6 +80,7 @@ def _read_text(path: Path) -> str:
 def write_jsonl(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows beside `path` and rename them into place; returns how many. Missing directories are made."""
     path = Path(path)
+    check_directory(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     count = 0

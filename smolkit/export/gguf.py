@@ -38,7 +38,15 @@ from smolkit.export.gguf_tokenizer import read_vocabulary
 from smolkit.export.llama_candidate import LlamaCandidate
 from smolkit.export.report import ExportReport, FileReport, require_passed
 from smolkit.extraction.prompt import get_format
-from smolkit.manifest import EXPORT_MANIFEST, Manifest, Source, read_optional, sha256_directory, staged
+from smolkit.manifest import (
+    EXPORT_MANIFEST,
+    Manifest,
+    Source,
+    check_destination,
+    read_optional,
+    sha256_directory,
+    staged,
+)
 from smolkit.manifest import write as write_manifest
 from smolkit.models import BUNDLED, ZOO, bundled_gguf, load_model, load_tokenizer, resolve
 from smolkit.registry import require
@@ -74,6 +82,7 @@ def write(
     wanted = check_quants(quants)
     require("gguf", extra="gguf", why="writing a GGUF file")
     require("llama_cpp", extra="gguf", why="checking a GGUF file")
+    check_destination(out, overwrite=overwrite, inputs=[model])
     with staged(out, overwrite=overwrite) as staging:
         source = _open_source(model, name, prompt_format)
         files = _write_files(source, wanted, staging, score_task, progress)

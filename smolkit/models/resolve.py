@@ -134,5 +134,5 @@ def _siblings(path: Path) -> str | None:
     """Advice that names the entry of the same folder that is spelled most like `path`."""
     if not path.parent.is_dir():
         return None
-    near = nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+    near = None if path.exists() else nearest(path.name, [entry.name for entry in path.parent.iterdir()])
     return f"Did you mean {path.parent / near}?" if near else None
