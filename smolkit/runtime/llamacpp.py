@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,7 +150,9 @@ class LlamaCppBackend:
     def _make_ll_tokenizer(self) -> Any:
         from llguidance.llamacpp import lltokenizer_from_vocab
 
-        return lltokenizer_from_vocab(self.vocab, eos_token=sorted(self.end_ids))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # llguidance asks by a name of before, once per token
+            return lltokenizer_from_vocab(self.vocab, eos_token=sorted(self.end_ids))
 
     def _metadata(self, key: str) -> str | None:
         buffer = ctypes.create_string_buffer(256)

@@ -74,6 +74,7 @@ def _kill_at(step: int, command: list[str], metrics: Path) -> None:
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_ends_with_the_weights_of_one_that_was_not(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = make_recipe(
         data={"train": [{"synth": {"rows": 24, "level": "plain"}}]},
