@@ -213,7 +213,7 @@ def _write_files(
         if QUANTS[quant].matrices:
             files = write_plain(source.model, header, quant, path(quant))
         else:
-            files = quantise(base[0], quant, path(quant))
+            files = quantise(base[0], quant, path(quant), width=header.config.hidden_size)
         reports.append(gate.report(quant, files, read_layout(files)))
     if BASE not in wanted:
         for file in base:

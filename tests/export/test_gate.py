@@ -188,7 +188,7 @@ def test_a_figure_passes_at_its_limit_and_a_missing_number_never_does() -> None:
 
 def test_every_quant_has_limits_that_widen_with_what_it_drops() -> None:
     assert LIMITS.keys() == QUANTS.keys()
-    ordered = [LIMITS[quant] for quant in ("f32", "f16", "bf16", "q8_0", "q6_k", "q4_k_m", "q4_0")]
+    ordered = [LIMITS[quant] for quant in ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0")]
     for tight, loose in pairwise(ordered):
         assert tight.kl < loose.kl
         assert tight.top1 >= loose.top1

@@ -36,7 +36,7 @@ def test_the_gate_is_a_table_of_figures_before_their_limits() -> None:
     assert "| loads | 1 (≥ 1) | 1 (≥ 1) | 1 (≥ 1) |" in text
     assert "| prefill kl | 6e-06 (≤ 0.0001) |  | 0.004 (≤ 0.02) |" in text
     assert "| f1 |  |  | 0.9 |" in text
-    assert "- `q8_0`: Activations become 8-bit too" in text
+    assert "- `q8_0`: 8-bit activations too" in text
 
 
 def test_the_card_has_front_matter_files_commands_and_the_gate() -> None:

@@ -1,0 +1,129 @@
+"""`smolkit export`: options in, one call, a table or JSON out, faults in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smolkit import cli, manifest
+from smolkit.data.rows import write_rows
+
+pytest.importorskip("gguf", reason="pip install 'smolkit[gguf]'")
+pytest.importorskip("llama_cpp", reason="pip install 'smolkit[gguf]'")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads of torch and llama.cpp wait for each other by spinning, which is slow on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def tiny(bundled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of one layer with the real tokenizer, which runs in no time."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from smolkit.models import load_tokenizer, save_model
+
+    torch.manual_seed(0)
+    tokenizer = load_tokenizer(bundled)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=4096, initializer_range=0.1,
+    )  # fmt: skip
+    directory = tmp_path_factory.mktemp("model") / "tiny"
+    directory.mkdir()
+    save_model(LlamaForCausalLM(config), tokenizer, directory)
+    return directory
+
+
+def rows(path: Path, count: int) -> Path:
+    """Documents with one question that takes few tokens to answer."""
+    made: list[dict[str, Any]] = [
+        {
+            "id": str(number),
+            "text": f"Order {number} is paid.",
+            "template": {"paid": "boolean"},
+            "output": {"paid": True},
+        }
+        for number in range(count)
+    ]
+    write_rows(path, made)
+    return path
+
+
+def test_an_export_prints_its_figures_and_writes_the_directory(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert cli.run(["export", str(tiny), "--quant", "f16", "--out", str(out)]) == 0
+    shown = capfd.readouterr()
+    assert shown.out.split("\n")[0].split() == ["figure", "f16"]
+    assert "prefill kl" in shown.out
+    assert "f16: passed" in shown.err
+    assert f"wrote {out}" in shown.err
+    assert "llama_" not in shown.err
+    assert manifest.read(out).kind == "gguf"
+
+
+def test_json_is_the_whole_report_with_the_task_s_f1(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = rows(tmp_path / "rows.jsonl", 60)
+    arguments = ["export", str(tiny), "--target", "gguf", "--quant", "f16", "--prompt-format", "smolkit-1"]
+    assert cli.run([*arguments, "--out", str(tmp_path / "out"), "--gate-data", str(data), "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert (report["passed"], report["prompt_format"]) == (True, "smolkit-1")
+    (file,) = report["files"]
+    assert file["checks"]["documents"]["value"] == 50
+    assert 0 <= file["checks"]["f1"]["value"] <= 1
+    assert file["checks"]["f1_drop"] == {"value": file["checks"]["f1_drop"]["value"], "at_most": 0.01, "passed": True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--target", "guff"], "unknown export target 'guff'. Did you mean 'gguf'? Known: gguf."),
+        (
+            ["--quant", "f16,q4km"],
+            "unknown quant 'q4km'. Did you mean 'q4_k_m'? Known: bf16, f16, f32, q4_0, q4_k_m, q5_k_m, q6_k, q8_0.",
+        ),
+        (
+            ["--gate-documents", "10"],
+            "invalid value for '--gate-documents': Input should be greater than or equal to 50.",
+        ),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    assert cli.run(["export", "bundled", "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"smolkit: {line}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_rows_are_said_before_the_export_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = rows(tmp_path / "rows.jsonl", 49)
+    assert cli.run(["export", "bundled", "--out", str(tmp_path / "out"), "--gate-data", str(data)]) == 2
+    assert capsys.readouterr().err == f"smolkit: {data}: holds 49 rows, and the gate needs 50.\n"
+
+
+def test_a_refused_export_has_exit_code_3(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smolkit.export import gguf_file
+
+    monkeypatch.setattr(gguf_file, "interleave_rotary", lambda weight, heads: -weight)
+    assert cli.run(["export", str(tiny), "--quant", "f16", "--out", str(tmp_path / "out")]) == 3
+    assert "smolkit: the export lost its numbers: f16: prefill_max_abs" in capfd.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["out.gate.json", "out.gate.md"]
