@@ -118,8 +118,8 @@ def gate_section(report: ExportReport) -> str:
     reasons = [f"- `{file.quant}`: {LIMITS[file.quant].reason}" for file in report.files if file.quant in LIMITS]
     return f"""{table([header, *rows])}
 
-A figure out of the limit behind it is bold. KL is in nats, the mean over positions. The limits were chosen from what
-SmolLM2-135M-Instruct measures:
+A figure out of the limit behind it is bold. KL is in nats, the mean over positions. The limits leave room above what
+SmolLM2-135M-Instruct, or a model fine-tuned from it, measured:
 
 {chr(10).join(reasons)}
 """
