@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-SIDES = ("trl full", "smolkit full", "trl lora", "smolkit lora", "smolkit full, answer-only backward")
+SIDES = ("trl full", "smolkit full", "trl lora", "smolkit lora")
 ROWS_PER_STEP = 8
 LEARNING_RATE = 1e-4
 
@@ -36,7 +36,6 @@ def recipe(side: str, rows: int) -> Any:
             {
                 "data": {"train": [source], "too_long": "skip"},
                 "method": "lora" if "lora" in side else "full",
-                "backward": "answer" if "answer-only" in side else "all",
                 "optimizer": {"lr": LEARNING_RATE},
                 "schedule": {"kind": "wsd", "warmup": 0.0, "decay": 0.0},
                 "batch": {"rows": ROWS_PER_STEP, "micro_tokens": 4096},

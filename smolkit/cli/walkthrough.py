@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RECIPE = "smoke/extraction-demo"
 QUANTS = ("q8_0", "q4_k_m")
+TEST_SEED = 0
+MAX_NEW_TOKENS = 256
 
 FRENCH_TEXT = """Robot pâtissier Mélodie 4300 de la marque Orsay, coloris rouge cerise.
 Bol en inox de 4,6 litres, puissance 1 100 W, poids 8,2 kg. Garantie : 5 ans.
@@ -60,13 +62,13 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     from smolkit.data.rows import validate_rows, write_rows
     from smolkit.data.synth import generate
     from smolkit.export import TARGETS
-    from smolkit.manifest import check_destination
+    from smolkit.manifest import check_destination, staged_file
     from smolkit.recipe import load_recipe
     from smolkit.registry import require
     from smolkit.train import finetune
     from smolkit.train.recipe import FinetuneRecipe
 
-    say = _speaker(console)
+    say, show = _speakers(console)
     model, exported = out / "model", out / "gguf"
     # What can be wrong is known before the first document is read, which takes minutes.
     for module in ("gguf", "llama_cpp"):
@@ -76,29 +78,40 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
         check_destination(destination, inputs=[recipe.model])
     run = finetune.open_run(recipe)
 
-    say("1. Held-out documents", f"smolkit data synth extraction --split test --level plain --rows {documents}")
+    say("1. Held-out documents")
     tests: dict[str, list[Row]] = {}
     for name, seen in (("seen kinds", True), ("unseen kinds", False)):
-        made = list(generate(documents, 0, "test", "plain", unseen=not seen))
-        write_rows(out / f"test-{name.split()[0]}.jsonl", made)
+        made = list(generate(documents, TEST_SEED, "test", "plain", unseen=not seen))
+        file, only = out / f"test-{name.split()[0]}.jsonl", "seen-only" if seen else "unseen-only"
+        show(
+            f"smolkit data synth extraction --split test --level plain --{only} --rows {documents} --seed {TEST_SEED}"
+            f" --out {file}"
+        )
+        write_rows(file, made)
         tests[name] = validate_rows(made, name)
 
-    say("2. SmolLM2-135M-Instruct before training", "smolkit eval extraction --model bundled --data ...")
-    before = _evaluate("bundled", tests, out / "before", console)
+    say("2. SmolLM2-135M-Instruct before training")
+    before = _evaluate("bundled", tests, out / "before", console, show)
 
-    say("3. Training", f"smolkit finetune {recipe_name}")
+    say("3. Training")
+    show(f"smolkit finetune {recipe_name} --out {model}")
     run.plan.print(console)
     training = finetune.train(run, model, console=console)
 
-    say("4. The same documents after training", f"smolkit eval extraction --model {model} --data ...")
-    after = _evaluate(str(model), tests, out / "after", console)
+    say("4. The same documents after training")
+    after = _evaluate(str(model), tests, out / "after", console, show)
 
-    say("5. GGUF, behind its gate", f"smolkit export {model} --target gguf --quant {','.join(QUANTS)} --out {exported}")
+    say("5. GGUF, behind its gate")
+    show(f"smolkit export {model} --target gguf --quant {','.join(QUANTS)} --out {exported}")
     report = TARGETS.load("gguf")(
         str(model), exported, quants=list(QUANTS), progress=lambda line: console.print(line, highlight=False)
     )
 
-    say("6. A French text into an English template, by llama.cpp", f"smolkit extract --model {exported} ...")
+    say("6. A French text into an English template, by llama.cpp")
+    template = out / "template.json"
+    with staged_file(template) as aside:
+        aside.write_text(json.dumps(FRENCH_TEMPLATE, indent=2), encoding="utf-8")
+    show(f"smolkit extract --model {exported} --template {template} --verbatim")
     french = _french(exported, console)
     return {
         "before": before,
@@ -111,8 +124,10 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     }
 
 
-def _evaluate(model: str, tests: dict[str, list[Row]], reports: Path, console: Console) -> dict[str, Any]:
-    """Micro F1 on each test, a report of each beside it."""
+def _evaluate(
+    model: str, tests: dict[str, list[Row]], reports: Path, console: Console, show: Callable[[str], None]
+) -> dict[str, Any]:
+    """Micro F1 on each test, a report of each beside it. Values are held to the text, as the task wants them."""
     from rich.progress import Progress
 
     from smolkit.evals.report import write_report
@@ -122,11 +137,20 @@ def _evaluate(model: str, tests: dict[str, list[Row]], reports: Path, console: C
     figures: dict[str, Any] = {}
     with open_extractor(model) as extractor, Progress(console=console, transient=True) as progress:
         for name, rows in tests.items():
+            data, report = reports.parent / f"test-{name.split()[0]}.jsonl", reports / name.split()[0]
+            show(
+                f"smolkit eval extraction --model {model} --data {data} --verbatim --max-new-tokens {MAX_NEW_TOKENS}"
+                f" --out {report}"
+            )
             task = progress.add_task(name, total=len(rows))
             measured = evaluate_model(
-                extractor, rows, max_new_tokens=256, on_done=functools.partial(progress.advance, task)
+                extractor,
+                rows,
+                verbatim=True,
+                max_new_tokens=MAX_NEW_TOKENS,
+                on_done=functools.partial(progress.advance, task),
             )
-            write_report(measured.result, reports / name.split()[0], title=f"{model}: {name}", context={"model": model})
+            write_report(measured.result, report, title=f"{model}: {name}", context={"model": model})
             found = measured.figures()
             figures[name] = {key: found[key] for key in ("micro_f1", "micro_f1_ci95", "documents", "invalid_json_rate")}
             console.print(f"   {name}: F1 Levenshtein {found['micro_f1']:.3f} on {len(rows)} documents")
@@ -145,12 +169,16 @@ def _french(exported: Path, console: Console) -> dict[str, Any]:
     return {"output": answer.output, "seconds": round(answer.seconds, 2)}
 
 
-def _speaker(console: Console) -> Callable[[str, str], None]:
-    def say(title: str, shown: str) -> None:
-        console.rule(f"[bold]{title}", align="left")
-        console.print(f"$ {shown}", style="dim", highlight=False, markup=False)
+def _speakers(console: Console) -> tuple[Callable[[str], None], Callable[[str], None]]:
+    """One function for the titles of steps, one for the commands that they stand for."""
 
-    return say
+    def say(title: str) -> None:
+        console.rule(f"[bold]{title}", align="left")
+
+    def show(command: str) -> None:
+        console.print(f"$ {command}", style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    return say, show
 
 
 def _print_summary(figures: dict[str, Any]) -> None:

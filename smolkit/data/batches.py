@@ -1,8 +1,8 @@
 """Which rows go into which optimizer step, decided before training and from the seed alone.
 
-A step takes a random set of rows, so that its mean gradient is unbiased; inside the step, rows of like length form
-micro-batches that are padded to one of a few lengths. Few shapes matter: CPU kernels cache memory per shape. The whole
-run is one list of steps, so a resumed run continues it at an index and can neither replay nor skip a row.
+A step takes a random set of rows, so that its mean gradient is unbiased. Its rows are packed one after the other into
+as few micro-batches as hold them, each filled up to a multiple of a few tokens. The whole run is one list of steps, so
+a resumed run continues it at an index and can neither replay nor skip a row.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from smolkit.data.render import IGNORED, Example
 
@@ -20,13 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Rows that run through the model together, all padded to `length` tokens."""
+    """Rows that run through the model together, filled up to `length` tokens."""
 
     rows: tuple[int, ...]
     length: int
 
 
 Step = tuple[MicroBatch, ...]
+
+
+class Packed(TypedDict):
+    """A micro-batch as tensors, int64 [tokens]; the filler after the last row has no label."""
+
+    input_ids: torch.Tensor
+    labels: torch.Tensor
+    position_ids: torch.Tensor
+    """Each row's own, from 0."""
+    lengths: tuple[int, ...]
+    """Tokens of each row."""
 
 
 def plan_steps(
@@ -46,40 +57,37 @@ def plan_steps(
     return [_micro_batches(group, lengths, micro_tokens, pad_to) for group in groups]
 
 
-def bucket(length: int, pad_to: int) -> int:
-    """The padded length: a multiple of `pad_to` with a multiplier of at most three significant bits.
-
-    That is 1 to 8, 10, 12, 14, 16, 20, 24, ...: never more than a fifth of padding past the eighth, and few shapes.
-    """
-    units = -(-length // pad_to)
-    step = 1 << max(0, (units - 1).bit_length() - 3)
-    return -(-units // step) * step * pad_to
-
-
 def _micro_batches(rows: Sequence[int], lengths: Sequence[int], micro_tokens: int, pad_to: int) -> Step:
-    """Rows by length, cut where a micro-batch is full or its shortest row would be padded by more than a third."""
-    step: list[MicroBatch] = []
-    members: list[int] = []
+    """First fit, longest rows first; a row longer than a micro-batch has one of its own."""
+    bins: list[list[int]] = []
+    filled: list[int] = []
     for row in sorted(rows, key=lambda row: (-lengths[row], row)):
-        length = bucket(lengths[members[0]], pad_to) if members else 0
-        if members and (length * (len(members) + 1) > micro_tokens or 3 * length > 4 * lengths[row]):
-            step.append(MicroBatch(tuple(members), length))
-            members = []
-        members.append(row)
-    return (*step, MicroBatch(tuple(members), bucket(lengths[members[0]], pad_to)))
+        fit = next((at for at, tokens in enumerate(filled) if tokens + lengths[row] <= micro_tokens), None)
+        if fit is None:
+            bins.append([])
+            filled.append(0)
+            fit = len(bins) - 1
+        bins[fit].append(row)
+        filled[fit] += lengths[row]
+    return tuple(MicroBatch(tuple(b), -(-tokens // pad_to) * pad_to) for b, tokens in zip(bins, filled, strict=True))
 
 
-def collate(micro: MicroBatch, examples: Sequence[Example], pad_id: int) -> dict[str, torch.Tensor]:
-    """`input_ids` and `labels`, int64 [rows, length], padded on the right.
-
-    There is no attention mask: padding comes after every real token, where causal attention cannot see it.
-    """
+def collate(micro: MicroBatch, examples: Sequence[Example], pad_id: int) -> Packed:
+    """The rows of a micro-batch one after the other."""
     import torch
 
-    ids = torch.full((len(micro.rows), micro.length), pad_id)
-    labels = torch.full_like(ids, IGNORED)
-    for at, row in enumerate(micro.rows):
-        example = examples[row]
-        ids[at, : len(example.ids)] = torch.tensor(example.ids)
-        labels[at, example.prompt_length : len(example.ids)] = torch.tensor(example.ids[example.prompt_length :])
-    return {"input_ids": ids, "labels": labels}
+    ids: list[int] = []
+    labels: list[int] = []
+    positions: list[int] = []
+    chosen = [examples[row] for row in micro.rows]
+    for example in chosen:
+        ids += example.ids
+        labels += example.labels
+        positions += range(len(example.ids))
+    filler = micro.length - len(ids)
+    return {
+        "input_ids": torch.tensor(ids + [pad_id] * filler),
+        "labels": torch.tensor(labels + [IGNORED] * filler),
+        "position_ids": torch.tensor(positions + [0] * filler),
+        "lengths": tuple(len(example.ids) for example in chosen),
+    }

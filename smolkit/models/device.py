@@ -45,3 +45,13 @@ def keep_freed_memory() -> None:
         mallopt(_M_ARENA_MAX, 1)  # the backward pass has a thread, and would keep a heap, of its own
         mallopt(_M_MMAP_THRESHOLD, 2**26)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def release_freed_memory() -> None:
+    """Give back to the kernel what lies free between blocks in use; tensors of many sizes leave ever more of it.
+
+    Costs the next step about a second, so it is for now and then. Does nothing where glibc is not the allocator.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
+    if trim is not None:
+        trim(0)

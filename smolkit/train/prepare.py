@@ -54,7 +54,7 @@ class Prepared:
 
     @property
     def padded_tokens(self) -> int:
-        return sum(len(micro.rows) * micro.length for step in self.steps for micro in step)
+        return sum(micro.length for step in self.steps for micro in step)
 
 
 def prepare(recipe: FinetuneRecipe) -> Prepared:
@@ -135,11 +135,14 @@ def check_batches(prepared: Prepared) -> None:
         raise DataError("padding and end of answer are one token, so the model would not learn to stop")
     for micro in prepared.steps[0]:
         batch = collate(micro, prepared.examples, pad_id)
-        for at, row in enumerate(micro.rows):
+        start = 0
+        for row in micro.rows:
             example = prepared.examples[row]
-            labelled = batch["labels"][at] != IGNORED
-            learnt = batch["input_ids"][at][labelled].tolist()
-            if learnt != example.ids[example.prompt_length :] or learnt != batch["labels"][at][labelled].tolist():
+            here = slice(start, start + len(example.ids))
+            start = here.stop
+            labelled = batch["labels"][here] != IGNORED
+            learnt = batch["input_ids"][here][labelled].tolist()
+            if learnt != example.ids[example.prompt_length :] or learnt != batch["labels"][here][labelled].tolist():
                 raise DataError("the labels of the batch are not the row's answer", where=example.row)
             if learnt[-1:] != [end_id] or end_id in learnt[:-1]:
                 raise DataError("the answer does not end with its end token, once", where=example.row)
@@ -178,7 +181,7 @@ def memory_estimate(prepared: Prepared, model: Any, trainable: int, bytes_per_we
     config = model.config
     weights = sum(p.numel() for p in model.parameters()) * bytes_per_weight
     states = trainable * (16 if bytes_per_weight < 4 else 12)
-    largest = max(len(micro.rows) * micro.length for step in prepared.steps for micro in step)
+    largest = max(micro.length for step in prepared.steps for micro in step)
     per_token = config.num_hidden_layers * (16 * config.hidden_size + 5 * config.intermediate_size) * bytes_per_weight
     share = sum(e.answer_length for e in prepared.examples) / sum(prepared.lengths)
     logits = largest * share * config.vocab_size * (bytes_per_weight + 8)

@@ -102,8 +102,9 @@ class Batch(Section):
     rows: Count = 16
     """Rows per optimizer step."""
     micro_tokens: Count = 2048
-    """Padded tokens that run through the model at once; more need more memory and change nothing else."""
-    pad_to: Count = 16
+    """Tokens that run through the model at once; more need more memory and change nothing else."""
+    pad_to: Count = 64
+    """A micro-batch is filled up to a multiple of so many tokens, to keep shapes few."""
 
 
 class Dev(Section):
@@ -128,8 +129,6 @@ class FinetuneRecipe(Section):
     data: Data
     method: Literal["full", "lora"] = "full"
     lora: Lora = Lora()
-    backward: Literal["all", "answer"] = "all"
-    """Whether gradients flow through all tokens, or through the answer's alone: half the time, nearly the same F1."""
     optimizer: Optimizer = Optimizer()
     schedule: ScheduleSection = ScheduleSection()
     batch: Batch = Batch()

@@ -18,15 +18,19 @@ from torch.nn.functional import cross_entropy
 from transformers import IntervalStrategy, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from smolkit.data.batches import Step, collate
+from smolkit.data.batches import Packed, Step, collate
 from smolkit.data.render import IGNORED, Example
 from smolkit.errors import RecipeError
 from smolkit.manifest import Manifest, write
+from smolkit.models.device import release_freed_memory
 from smolkit.optim.master import MasterAdamW, decay_groups
+from smolkit.train.packed import Rows, hidden_states
 from smolkit.train.recipe import FinetuneRecipe, Lora
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+_STEPS_BETWEEN_RELEASES = 32
 
 
 class AnswerTrainer(SFTTrainer):
@@ -51,7 +55,6 @@ class AnswerTrainer(SFTTrainer):
         self.control: Any
         self.recipe = recipe
         self.measure = measure
-        self.loss_of = answer_loss if recipe.backward == "all" else answer_only_loss
         pad_id = int(tokenizer.pad_token_id)
 
         def fetch(items: list[dict[str, int]]) -> dict[str, Any]:
@@ -90,11 +93,13 @@ class AnswerTrainer(SFTTrainer):
     ) -> torch.Tensor:
         """Forward and backward over the micro-batches of a step; the mean loss over all its labels."""
         model.train()
+        if self.state.global_step % _STEPS_BETWEEN_RELEASES == 0:
+            release_freed_memory()
         micro_batches = self._prepare_inputs(inputs)["micro"]
         labelled = sum(int((batch["labels"] != IGNORED).sum()) for batch in micro_batches)
         total = torch.zeros((), device=self.args.device)
         for batch in micro_batches:
-            loss = self.loss_of(model, batch["input_ids"], batch["labels"]) / labelled
+            loss = answer_loss(model, batch) / labelled
             self.accelerator.backward(loss)
             total += loss.detach()
         return total
@@ -125,64 +130,21 @@ class AnswerTrainer(SFTTrainer):
         """Nothing: the card is written once, with the measured figures, beside the finished model."""
 
 
-def answer_loss(model: torch.nn.Module, input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def answer_loss(model: torch.nn.Module, batch: Packed) -> torch.Tensor:
     """Sum of the cross-entropies at labelled positions, float32 scalar.
 
-    Shapes: both int64 [rows, length]; `labels` holds -100 where there is no loss. The vocabulary is a fifth of a small
-    model's work, so the head runs only at the positions that predict a label.
+    The vocabulary is a fifth of a small model's work, so the head runs only at the positions that predict a label.
     """
     causal = _causal(model)
-    hidden = causal.model(input_ids=input_ids, use_cache=False).last_hidden_state
-    targets = labels[:, 1:]
+    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], Rows(batch["lengths"]))
+    targets = batch["labels"][1:]
     predicting = targets != IGNORED
-    logits = causal.lm_head(hidden[:, :-1][predicting])
-    return cross_entropy(logits.float(), targets[predicting], reduction="sum")
-
-
-def answer_only_loss(model: torch.nn.Module, input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The same sum as `answer_loss`, with no gradient through the prompt's keys and values.
-
-    The prompt, three quarters of a row, then costs a forward pass alone: a step takes half the time, and its gradient
-    leaves out how the prompt is encoded. Prompts are padded on the left and answers on the right, so both halves of a
-    micro-batch are dense; lengths are rounded up to multiples of 16 to keep shapes few.
-    """
-    causal = _causal(model)
-    labelled = labels != IGNORED
-    first = labelled.int().argmax(dim=1) - 1  # the last token of the prompt, which predicts the first of the answer
-    count = labelled.sum(dim=1)
-    prompt_at = torch.arange(_round_up(first.max()), device=labels.device)[None, :]
-    prompt_at = prompt_at - prompt_at.shape[1] + first[:, None]
-    answer_at = torch.arange(_round_up(count.max()), device=labels.device)[None, :]
-    mask = torch.cat([prompt_at >= 0, answer_at < count[:, None]], dim=1).long()
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    width = prompt_at.shape[1]
-    with torch.no_grad():
-        past = causal.model(
-            input_ids=input_ids.gather(1, prompt_at.clamp(min=0)),
-            attention_mask=mask[:, :width],
-            position_ids=positions[:, :width],
-            use_cache=True,
-        ).past_key_values
-    last = input_ids.shape[1] - 1
-    hidden = causal.model(
-        input_ids=input_ids.gather(1, (first[:, None] + answer_at).clamp(max=last)),
-        attention_mask=mask,
-        position_ids=positions[:, width:],
-        past_key_values=past,
-        use_cache=True,
-    ).last_hidden_state
-    predicting = answer_at < count[:, None]
-    targets = labels.gather(1, (first[:, None] + answer_at + 1).clamp(max=last))
-    logits = causal.lm_head(hidden[predicting])
+    logits = causal.lm_head(hidden[:-1][predicting])
     return cross_entropy(logits.float(), targets[predicting], reduction="sum")
 
 
 def _causal(model: torch.nn.Module) -> Any:
     return model.get_base_model() if isinstance(model, PeftModel) else model
-
-
-def _round_up(length: torch.Tensor, unit: int = 16) -> int:
-    return -(-int(length) // unit) * unit
 
 
 def checkpoint_callback() -> TrainerCallback:

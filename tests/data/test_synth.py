@@ -13,6 +13,7 @@ import pytest
 
 from smolkit.data.synth import KINDS, generate
 from smolkit.data.synth.document import Writer, mark
+from smolkit.data.synth.formats import strip_accents
 from smolkit.data.synth.kinds import REGISTRY, UNSEEN, load
 from smolkit.data.synth.noise import Noise, choose
 from smolkit.data.synth.phrases import PLACE, parse
@@ -259,7 +260,7 @@ def test_a_malformed_block_is_refused(block: str) -> None:
 def test_noise_changes_values_as_it_changes_the_text() -> None:
     marked = f"Ecole {mark('Élodie Noël')} a paye"
     for seed in range(200):
-        noise = choose(Random(seed), marked)
+        noise = choose(Random(seed), marked, share=1.0)
         assert noise.value("Élodie Noël") in noise.text(marked)
 
 
@@ -273,14 +274,25 @@ def test_an_unknown_split_is_named() -> None:
 
 
 def test_plain_rows_are_short_flat_and_to_be_copied() -> None:
-    rows = list(generate(40, 0, "test", "plain", unseen=True))
-    assert len(rows) == 40
+    rows = list(generate(200, 0, "test", "plain", unseen=True))
+    assert len(rows) == 200
     assert not any(row["seen"] for row in rows)
     for row in rows:
         assert row["lang"] in ("en", "fr")
-        assert len(row["text"]) <= 260
-        assert len(row["template"]) <= 6
-        assert not any(isinstance(field, dict) for field in row["template"].values())
+        assert len(row["text"]) <= 220
+        text = " ".join(row["text"].split())
+        for field, value in zip(row["template"].values(), row["output"].values(), strict=True):
+            assert field in ("", [], [""])
+            assert all(found in text for found in (value if isinstance(value, list) else [value]))
+
+
+def test_half_of_the_plain_keys_repeat_their_label_where_they_could() -> None:
+    def plainly(text: str) -> str:
+        return strip_accents(text).casefold().replace("_", " ")
+
+    rows = [row for row in generate(400, 0, level="plain") if row["lang"] == "en"]
+    repeated = [plainly(key) in plainly(row["text"]) for row in rows for key in row["template"]]
+    assert 0.4 < sum(repeated) / len(repeated) < 0.75
 
 
 def test_a_misspelt_level_gets_the_nearest() -> None:

@@ -24,9 +24,7 @@ def test_every_shipped_recipe_loads(name: str) -> None:
 
 def test_what_is_left_out_has_the_documented_default() -> None:
     recipe = _recipe()
-    assert (recipe.model, recipe.prompt_format, recipe.method, recipe.backward) == (
-        "bundled", "smolkit-1", "full", "all",
-    )  # fmt: skip
+    assert (recipe.model, recipe.prompt_format, recipe.method) == ("bundled", "smolkit-1", "full")
     assert (recipe.schedule.kind, recipe.dev.every, recipe.checkpoint.every) == ("wsd", None, None)
 
 

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from smolkit.data.batches import collate
+from smolkit.data.batches import Packed, collate
 from smolkit.models import load_model
+from smolkit.train import packed
+from smolkit.train.packed import Rows, hidden_states
 from smolkit.train.prepare import Prepared, prepare
 from smolkit.train.recipe import Lora
-from smolkit.train.trl_adapter import add_lora, answer_loss, answer_only_loss, merge_lora
+from smolkit.train.trl_adapter import add_lora, answer_loss, merge_lora
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,31 +24,51 @@ def prepared(make_recipe: MakeRecipe) -> Prepared:
     return prepare(make_recipe(batch={"rows": 4, "micro_tokens": 2048}))
 
 
-def _batches(prepared: Prepared) -> list[dict[str, torch.Tensor]]:
+def _batches(prepared: Prepared) -> list[Packed]:
     return [collate(micro, prepared.examples, 0) for micro in prepared.steps[0]]
 
 
-def test_the_loss_at_labels_alone_is_the_models_own(prepared: Prepared, tiny_model_dir: Path) -> None:
+def test_packed_rows_have_the_loss_that_the_model_itself_gives_each(prepared: Prepared, tiny_model_dir: Path) -> None:
     model = load_model(tiny_model_dir, dtype=torch.float32)
-    for batch in _batches(prepared):
-        labelled = int((batch["labels"] != -100).sum())
-        own = model(input_ids=batch["input_ids"], labels=batch["labels"]).loss * labelled
-        torch.testing.assert_close(answer_loss(model, **batch), own, rtol=1e-4, atol=1e-3)
+    for micro in prepared.steps[0]:
+        assert len(micro.rows) > 1
+        own = 0.0
+        for row in micro.rows:
+            example = prepared.examples[row]
+            ids, labels = torch.tensor([example.ids]), torch.tensor([example.labels])
+            own += float(model(input_ids=ids, labels=labels).loss) * example.answer_length
+        assert float(answer_loss(model, collate(micro, prepared.examples, 0))) == pytest.approx(own, rel=1e-4)
+    assert model.config._attn_implementation == "sdpa"
 
 
-def test_answer_only_backward_has_the_same_loss_and_another_gradient(prepared: Prepared, tiny_model_dir: Path) -> None:
+def test_no_row_sees_another(prepared: Prepared, tiny_model_dir: Path) -> None:
+    model = load_model(tiny_model_dir, dtype=torch.float32)
+    batch = _batches(prepared)[0]
+    changed = batch["input_ids"].clone()
+    changed[: batch["lengths"][0]] += 1
+
+    def states(ids: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return hidden_states(model, ids, batch["position_ids"], Rows(batch["lengths"]))
+
+    before, after = states(batch["input_ids"]), states(changed)
+    first, end = batch["lengths"][0], sum(batch["lengths"])
+    assert float((before[:first] - after[:first]).abs().max()) > 1e-3
+    torch.testing.assert_close(before[first:end], after[first:end], rtol=0, atol=0)
+
+
+def test_short_and_long_rows_take_different_kernels_for_the_same_gradients(
+    prepared: Prepared, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = load_model(tiny_model_dir, dtype=torch.float32)
     batch = _batches(prepared)[0]
     gradients = []
-    for loss_of in (answer_loss, answer_only_loss):
+    for long in (1024, 0):
+        monkeypatch.setattr(packed, "_LONG", long)
         model.zero_grad()
-        loss = loss_of(model, **batch)
-        loss.backward()
-        gradients.append((float(loss), model.model.layers[0].self_attn.k_proj.weight.grad.clone()))
-    (whole, full), (answer, cut) = gradients
-    assert answer == pytest.approx(whole, rel=1e-4)
-    assert not torch.allclose(full, cut)
-    assert float(cut.norm()) > 0
+        answer_loss(model, batch).backward()
+        gradients.append(model.model.layers[0].self_attn.k_proj.weight.grad.clone())
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
 
 
 def test_a_step_in_micro_batches_is_the_step_in_one(make_recipe: MakeRecipe, tiny_model_dir: Path) -> None:
@@ -56,7 +78,7 @@ def test_a_step_in_micro_batches_is_the_step_in_one(make_recipe: MakeRecipe, tin
         prepared = prepare(make_recipe(batch={"rows": 4, "micro_tokens": micro_tokens}))
         model.zero_grad()
         for batch in _batches(prepared):
-            answer_loss(model, **batch).backward()
+            answer_loss(model, batch).backward()
         gradients.append(model.model.layers[1].mlp.up_proj.weight.grad.clone())
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
 

@@ -15,6 +15,7 @@ from typing import Any
 from smolkit.data.synth import noise
 from smolkit.data.synth.document import LAYOUTS, Writer
 from smolkit.data.synth.kinds import SEEN, UNSEEN, load
+from smolkit.data.synth.level import LEVELS, Level
 from smolkit.data.synth.templates import Shape
 from smolkit.data.synth.values import SPLITS, Draw, impossible, split_of
 from smolkit.errors import DataError
@@ -23,12 +24,6 @@ KINDS = dict.fromkeys(SEEN, True) | dict.fromkeys(UNSEEN, False)
 """Every kind's name, and whether training sees it."""
 
 ENGLISH = 0.5  # of the documents
-NATIVE_KEYS = 0.35  # of the templates have keys in the language of the document, the others in English
-LEFT_OUT = 0.25  # of the fields that are not core
-LONGEST_TEXT = 900  # characters
-LEVELS = ("full", "plain")
-PLAIN_LANGS = ("en", "fr")
-PLAIN_LEAVES = ("", "string", "verbatim-string")
 
 
 def generate(
@@ -36,32 +31,23 @@ def generate(
 ) -> Iterator[dict[str, Any]]:
     """Yield rows {id, kind, seen, lang, text, template, output}; the same arguments yield the same bytes anywhere.
 
-    The level "plain" passes over all but the short and simple rows, which a few minutes of training can teach;
-    `unseen` over the test rows of kinds that training sees, or does not see.
+    The level "plain" makes short documents, most of them labelled, and templates of strings to copy, which a few
+    minutes of training can teach; `unseen` picks the test rows of kinds that training does not see, or does.
     """
     if split not in SPLITS:
         raise DataError(f"no such split: {split!r}", given=split, known=SPLITS)
     if level not in LEVELS:
         raise DataError(f"no such level: {level!r}", given=level, known=LEVELS)
     wanted = (index for index in count() if unseen is None or KINDS[kind_of(index, seed, split)] is not unseen)
-    candidates = (make_row(index, seed, split) for index in wanted)
-    yield from islice((row for row in candidates if level == "full" or is_plain(row)), rows)
+    yield from islice((make_row(index, seed, split, LEVELS[level]) for index in wanted), rows)
 
 
-def is_plain(row: dict[str, Any]) -> bool:
-    """A short English or French document and up to six fields to copy, none nested."""
-    fields = row["template"].values()
-    copied = all(field in PLAIN_LEAVES or (isinstance(field, list) and field[:1] in ([], [""])) for field in fields)
-    calm = not row["text"].isupper() and "\t" not in row["text"]
-    return row["lang"] in PLAIN_LANGS and len(row["text"]) <= 260 and len(fields) <= 6 and copied and calm
-
-
-def make_row(index: int, seed: int, split: str) -> dict[str, Any]:
+def make_row(index: int, seed: int, split: str, level: Level = LEVELS["full"]) -> dict[str, Any]:
     """Row `index`, tried again until its text belongs to the split and the template asks for something."""
     name = kind_of(index, seed, split)
     rng = _random(seed, split, index)
     while True:
-        row = _attempt(rng, name, split)
+        row = _attempt(rng, name, split, level)
         if row is not None:
             return {"id": f"{split}-{seed}-{index}", "kind": name, "seen": name in SEEN, **row}
 
@@ -77,22 +63,23 @@ def kind_of(index: int, seed: int, split: str) -> str:
     return names[place]
 
 
-def _attempt(rng: Random, name: str, split: str) -> dict[str, Any] | None:
+def _attempt(rng: Random, name: str, split: str, level: Level) -> dict[str, Any] | None:
     kind = load(name)
-    others = [lang for lang in kind.phrases if lang != "en"]
+    others = [lang for lang in kind.phrases if lang != "en" and lang in (level.langs or kind.phrases)]
     lang = "en" if rng.random() < ENGLISH or not others else rng.choice(others)
     draw = Draw(rng, lang, split, kind.phrases[lang])
     record = kind.draw(draw)
-    present = {field for field in record if field in kind.core or rng.random() > LEFT_OUT} - impossible(record)
+    present = {field for field in record if field in kind.core or rng.random() > level.left_out} - impossible(record)
     writer = Writer(draw, record, present)
-    layout = rng.choices(list(kind.layouts), list(kind.layouts.values()))[0]
+    layouts = level.layouts or kind.layouts
+    layout = rng.choices(list(layouts), list(layouts.values()))[0]
     marked = LAYOUTS[layout](writer)
-    disturbance = noise.choose(rng, marked)
+    disturbance = noise.choose(rng, marked, level.noisy)
     text = disturbance.text(marked).strip()
-    if not writer.said or len(text) > LONGEST_TEXT or split_of(text) != split:
+    if not writer.said or len(text) > level.longest or split_of(text) != split:
         return None
-    keys = kind.phrases[lang if rng.random() < NATIVE_KEYS else "en"]
-    template, output = Shape(name, writer, text, disturbance, keys, kind.groups).build()
+    keys = kind.phrases[lang if rng.random() < level.native_keys else "en"]
+    template, output = Shape(name, writer, text, disturbance, keys, kind.groups, level).build()
     return {"lang": lang, "text": text, "template": template, "output": output} if asks_enough(template) else None
 
 

@@ -43,6 +43,8 @@ class Writer:
     record: Record
     present: set[str]
     said: dict[str, str | list[str] | frozenset[str]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """By field, the words that a label calls it."""
 
     def sayable(self, pattern: str) -> bool:
         """Whether a sentence's fields are all present and none of them was said already."""
@@ -84,7 +86,10 @@ class Writer:
 
     def label(self, name: str) -> str | None:
         names = self.draw.phrases.names.get(name)
-        return capitalised(self.draw.rng.choice(names)) if names else None
+        if not names:
+            return None
+        self.labels[name] = self.draw.rng.choice(names)
+        return capitalised(self.labels[name])
 
     def _fill(self, fresh: str, name: str, pattern: str) -> str:
         if fresh:

@@ -15,7 +15,6 @@ MARKED = re.compile(f"({OPEN_MARK}[^{CLOSE_MARK}]*{CLOSE_MARK})")
 CONFUSIONS = {"o": "0", "O": "0", "l": "1", "i": "1", "e": "c", "S": "5", "B": "8", "m": "rn"}
 GUARD = "\ue002"  # a space inside a value, while lines are broken
 CONFUSED = 0.04  # of the letters outside values that could be
-NOISY = 0.22  # of the documents
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,12 @@ class Noise:
         return self.everywhere(text)
 
 
-def choose(rng: Random, marked: str) -> Noise:
-    """None for most documents. Addresses of the net keep their letters: upper case would change what they mean."""
-    if rng.random() > NOISY:
+def choose(rng: Random, marked: str, share: float) -> Noise:
+    """None for all but a share of the documents.
+
+    Addresses of the net keep their letters: upper case would change what they mean.
+    """
+    if rng.random() > share:
         return Noise()
     found = [
         Noise(everywhere=strip_accents),

@@ -12,6 +12,7 @@ from typing import Any
 
 from smolkit.data.synth.document import Writer, capitalised
 from smolkit.data.synth.formats import strip_accents
+from smolkit.data.synth.level import Level
 from smolkit.data.synth.noise import Noise
 from smolkit.data.synth.phrases import Phrases
 from smolkit.data.synth.values import Item, Value, items, scalars
@@ -38,11 +39,7 @@ TYPES = {  # leaf types that may ask for a family of values, as often as they st
     "sense": ("enum",),
 }
 KEY_HELD_OUT_FROM = 4  # the last of so many names of a field is a key in test rows only
-NESTED = 0.4  # of the templates put a group of fields under a key of its own
-WRAPPED = 0.05  # of the templates hold everything under one key
 FLATTENED = 0.12  # of the lists of objects are asked for as a list of their first field
-MOST_SAID = 8  # fields that a template asks for and the document says
-ASKED_IN_VAIN = 0.24  # fields asked for beside each of them that it does not say
 NOT_A_KEY = re.compile(r"[^\w\s'-]")
 
 CASES: dict[str, Callable[[list[str]], str]] = {
@@ -54,7 +51,6 @@ CASES: dict[str, Callable[[list[str]], str]] = {
     "spaces": lambda words: " ".join(words),
     "upper": lambda words: "_".join(words).upper(),
 }
-CASE_WEIGHTS = {"snake": 9, "camel": 4, "title": 3, "spaces": 2, "sentence": 2, "pascal": 1, "upper": 1}
 
 
 @dataclass
@@ -67,14 +63,15 @@ class Shape:
     noise: Noise
     names: Phrases
     groups: dict[str, tuple[str, ...]]
+    level: Level
     blank: bool = field(init=False)
     case: str = field(init=False)
     bare: bool = field(init=False)
 
     def __post_init__(self) -> None:
         rng = self.writer.draw.rng
-        self.blank = rng.random() < 0.5
-        self.case = rng.choices(list(CASE_WEIGHTS), list(CASE_WEIGHTS.values()))[0]
+        self.blank = rng.random() < self.level.blank
+        self.case = rng.choices(list(self.level.cases), list(self.level.cases.values()))[0]
         self.bare = rng.random() < 0.4  # keys without accents
 
     def build(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -99,7 +96,7 @@ class Shape:
     def _wrapped(self, template: dict[str, Any], output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Now and then the whole record stands under one key, as an object or as a list of one."""
         rng = self.writer.draw.rng
-        if rng.random() > WRAPPED or not template:
+        if rng.random() > self.level.wrapped or not template:
             return template, output
         listed = rng.random() < 0.5
         key = CASES[self.case]([f"{self.kind}s" if listed else self.kind])
@@ -111,8 +108,8 @@ class Shape:
         known = [name for name in self.writer.record if name in self.names.names and self._askable(name)]
         there = [name for name in known if name in said]
         absent = [name for name in known if name not in said and not self._hinted(name)]
-        picked = rng.sample(there, min(len(there), rng.randint(2, MOST_SAID)))
-        missing = sum(rng.random() < ASKED_IN_VAIN for _ in picked)
+        picked = rng.sample(there, min(len(there), rng.randint(2, self.level.most_said)))
+        missing = sum(rng.random() < self.level.asked_in_vain for _ in picked)
         picked += rng.sample(absent, min(len(absent), missing))
         rng.shuffle(picked)
         return picked
@@ -127,9 +124,11 @@ class Shape:
         return said | implied
 
     def _askable(self, name: str) -> bool:
-        """A blank leaf copies, so it cannot ask for what only a type can express."""
+        """A leaf that copies cannot ask for what only a type can express."""
         value = self.writer.record[name]
-        if not self.blank or not isinstance(value, Value):
+        if not isinstance(value, Value):
+            return not self.level.copied or bool(scalars(value))
+        if not self.blank and not self.level.copied:
             return True
         if value.family == "flag":
             return self.writer.said.get(name) == value.short
@@ -142,7 +141,7 @@ class Shape:
 
     def _grouped(self, asked: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Fields in order, those of a group together under its name where the row nests."""
-        nested = self.writer.draw.rng.random() < NESTED
+        nested = self.writer.draw.rng.random() < self.level.nested
         found: dict[str, list[str]] = {}
         for name in asked:
             group = next((group for group, members in self.groups.items() if nested and name in members), "")
@@ -159,11 +158,14 @@ class Shape:
     def _leaf(self, value: Value, said: bool, text: object, kind: str | None = None) -> tuple[Any, Any]:
         if self.blank:
             return "", self.noise.value(str(text)) if said else ""
-        kind = kind or self.writer.draw.rng.choice(TYPES[value.family])
+        kind = kind or self._type(value)
         node: Any = self._choices(value) if kind == "enum" else kind
         if not said:
             return node, None
         return node, self.noise.value(str(text)) if kind in VERBATIM else value.typed
+
+    def _type(self, value: Value) -> str:
+        return self.writer.draw.rng.choice(TYPES["text" if self.level.copied else value.family])
 
     def _choices(self, value: Value) -> list[str]:
         return self.writer.draw.rng.sample(value.choices, len(value.choices))
@@ -172,7 +174,7 @@ class Shape:
         rng, said = self.writer.draw.rng, name in self.writer.said
         if self.blank:
             return rng.choice(([], [""])), [self.noise.value(value.text) for value in values] if said else []
-        kind = rng.choice(TYPES[values[0].family])
+        kind = self._type(values[0])
         if kind == "enum":
             return [self._choices(values[0])], [value.typed for value in values] if said else []
         return [kind], [self._leaf(value, True, value.text, kind)[1] for value in values] if said else []
@@ -193,7 +195,7 @@ class Shape:
             key = self._key(f"{name}.{part}", template)
             if key is None:
                 continue
-            kind = None if self.blank else rng.choice(TYPES[found[0][part].family])
+            kind = None if self.blank else self._type(found[0][part])
             for item, answer in zip(found, answers, strict=True):
                 template[key], answer[key] = self._leaf(item[part], part in said, item[part].text, kind)
         return [template], answers if said else []
@@ -202,7 +204,9 @@ class Shape:
         """A key for a field that this object does not hold yet."""
         rng = self.writer.draw.rng
         found = keys_of(self.names, name, self.writer.draw.split)
-        for words in rng.sample(found, len(found)):
+        label = self.writer.labels.get(name)
+        again = [label] if label in found and rng.random() < self.level.same_words else []
+        for words in [*again, *rng.sample(found, len(found))]:
             key = CASES[self.case](re.split(r"[\s'-]+", strip_accents(words) if self.bare else words))
             if key not in taken:
                 return key
