@@ -26,10 +26,14 @@ QUANTS = ("q8_0", "q4_k_m")
 TEST_SEED = 0
 MAX_NEW_TOKENS = 256
 
-FRENCH_TEXT = """Robot pâtissier Mélodie 4300 de la marque Orsay, coloris rouge cerise.
-Bol en inox de 4,6 litres, puissance 1 100 W, poids 8,2 kg. Garantie : 5 ans.
-Livré avec trois accessoires : fouet, crochet pétrisseur et batteur plat.
-Prix : 349,90 € au lieu de 429 €. Référence : OR-4300-RC."""
+FRENCH_TEXT = """Fiche produit : robot pâtissier
+Marque : Orsay
+Modèle : Mélodie 4300
+Coloris : rouge cerise
+Accessoires : fouet, crochet pétrisseur, batteur plat
+Garantie : 5 ans
+Prix : 349,90 € (au lieu de 429 €)
+Référence : OR-4300-RC"""
 FRENCH_TEMPLATE = {
     "brand": "",
     "model": "",

@@ -7,6 +7,8 @@ module knows tokens, masks and logits; it knows neither templates nor how a back
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +20,8 @@ from smolkit.errors import RuntimeUnavailable
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
     from numpy.typing import NDArray
+
+_ENDS_IN_FOUR = re.compile(r"(.{1,300}?)\1{3}\Z", re.DOTALL)
 
 
 class Backend(Protocol):
@@ -102,8 +106,10 @@ def _advance(answer: Answer, logits: NDArray[np.float32], backend: Backend, clos
         return [token]
     allowed = _allowed(answer.matcher, backend.vocab_size)
     answer.truncated = answer.truncated or len(answer.tokens) >= answer.max_new_tokens
-    chosen = closers.choose(allowed, answer.tokens) if answer.truncated else None
-    token = int(np.where(allowed, logits, -np.inf).argmax()) if chosen is None else chosen
+    token = int(np.where(allowed, logits, -np.inf).argmax())
+    closing = closers.choose if answer.truncated else functools.partial(closers.end_loop, token)
+    chosen = closing(allowed, answer.tokens)
+    token = token if chosen is None else chosen
     answer.matcher.consume_token(token)
     if token in backend.end_ids:
         answer.done = True
@@ -141,19 +147,37 @@ class _Closers:
     """
 
     OUTSIDE = (" null", "null", " []", "[]", ' ""', '""', "]", "\n", "}", ",", ", ")
+    LIST_ENDS = ('"}]', '"]', "}]", "]", "\n", '"')
 
     def __init__(self, backend: Backend):
         self.backend = backend
         self.quote = self._ids(('"',))
         self.outside = self._ids(self.OUTSIDE)
+        self.list_ends = self._ids(self.LIST_ENDS)
 
     def choose(self, allowed: NDArray[np.bool_], tokens: list[int]) -> int | None:
         wanted = self.quote if _inside_string(self.backend.decode(tokens)) else self.outside
         return next((token for token in wanted if allowed[token]), None)
 
+    def end_loop(self, token: int, allowed: NDArray[np.bool_], tokens: list[int]) -> int | None:
+        """The end of a list, in place of a token that would add to the same item over and over.
+
+        Greedy decoding falls into such loops, and then spends all its tokens on one field.
+        """
+        ending = next((end for end in self.list_ends if allowed[end]), None)
+        if ending is None or ending == token or not self.backend.decode([token]).lstrip(' "}').startswith(","):
+            return None
+        return ending if _is_loop(self.backend.decode(tokens)) else None
+
     def _ids(self, texts: Sequence[str]) -> list[int]:
         encoded = (self.backend.encode(text, special=False) for text in texts)
         return [ids[0] for ids in encoded if len(ids) == 1]
+
+
+def _is_loop(text: str) -> bool:
+    """Whether an answer so far ends in the same item four times, with what stands between them."""
+    found = _ENDS_IN_FOUR.search(text)
+    return found is not None and ('"' in found[1] or ("," in found[1] and not _inside_string(text)))
 
 
 def _inside_string(text: str) -> bool:

@@ -21,6 +21,7 @@ IMPLEMENTATION = "smolkit-packed"
 _LONG = 1024
 """Tokens above which scores are not written out."""
 
+
 @dataclass
 class Rows:
     """How a sequence is cut into rows; tokens after the last row are filler that attends to nothing."""
@@ -67,7 +68,7 @@ def _attend(
     """An attention function of transformers: query [1, heads, tokens, head size] to [1, tokens, heads, head size]."""
     filler = query.shape[2] - sum(rows.lengths)
     parts = [states[0].split([*rows.lengths, filler], dim=1) for states in (query, key, value)]
-    found = [_attend_row(*row, scaling, rows) for row in zip(*(part[:-1] for part in parts), strict=True)]
+    found = [_attend_row(q, k, v, scaling, rows) for q, k, v in zip(*(part[:-1] for part in parts), strict=True)]
     return torch.cat([*found, torch.zeros_like(parts[0][-1])], dim=1).transpose(0, 1)[None], None
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from smolkit.extraction.grammar import compile_grammar
 from smolkit.extraction.leaf_types import LEAF_TYPES
 from smolkit.extraction.spans import collapse
 from smolkit.extraction.template import Leaf, ListOf, Node, Object, Template
-from smolkit.runtime.decoding import Answer, _inside_string, decode, matcher_for
+from smolkit.runtime.decoding import Answer, _inside_string, _is_loop, decode, matcher_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,3 +115,43 @@ def test_what_a_grammar_forces_costs_no_step(tiny: Extractor) -> None:
 def test_a_grammar_that_llguidance_refuses_is_one_line(tiny: Extractor) -> None:
     with pytest.raises(RuntimeUnavailable, match="llguidance refuses"):
         matcher_for(tiny.backend, "start: undefined_rule")
+
+
+@pytest.mark.parametrize("style", ["single-line", "indent-4"])
+def test_a_list_that_repeats_its_item_over_and_over_is_closed(
+    tiny: Extractor, monkeypatch: pytest.MonkeyPatch, style: Any
+) -> None:
+    def always_more(tokens: list[list[int]]) -> np.ndarray:
+        wanted = np.zeros((len(tokens), tiny.backend.vocab_size), dtype=np.float32)
+        for rank, text in enumerate(("yes", '",', ",", '"', "[", " [")):
+            wanted[:, tiny.backend.encode(text, special=False)[0]] = 9 - rank
+        return wanted
+
+    monkeypatch.setattr(tiny.backend, "prefill", always_more)
+    monkeypatch.setattr(tiny.backend, "append", always_more)
+    template = Template.parse({"a": [""], "b": "", "n": ["integer"]})
+    grammar = compile_grammar(template, text="yes", verbatim=True, json_style=style)
+    answer = Answer([1], matcher_for(tiny.backend, grammar), 400)
+    for _ in decode(tiny.backend, [answer]):
+        pass
+    output = json.loads(tiny.backend.decode(answer.tokens))
+    assert output["a"] == ["yes"] * 5
+    assert output["b"] == "yes"
+    assert not answer.truncated
+
+
+@pytest.mark.parametrize(
+    ("text", "loop"),
+    [
+        ('{"a": ["x", "x", "x", "x", "x', True),
+        ('{"a": ["x", "x", "x", "x', False),
+        ('{"a": ["y", "x", "x", "x", "x', True),
+        ('{"n": [1, 1, 1, 1, 1', True),
+        ('{"n": [1111111', False),
+        ('{"a": ["1, 1, 1, 1', False),
+        ('{"a": [{"b": "x"}, {"b": "x"}, {"b": "x"}, {"b": "x"}, {"b": "x"}', True),
+        ('{"a": "x", "b": "x", "c": "x", "d": "x', False),
+    ],
+)
+def test_what_counts_as_a_loop(text: str, loop: bool) -> None:
+    assert _is_loop(text) == loop

@@ -36,8 +36,8 @@ def test_packed_rows_have_the_loss_that_the_model_itself_gives_each(prepared: Pr
         for row in micro.rows:
             example = prepared.examples[row]
             ids, labels = torch.tensor([example.ids]), torch.tensor([example.labels])
-            own += float(model(input_ids=ids, labels=labels).loss) * example.answer_length
-        assert float(answer_loss(model, collate(micro, prepared.examples, 0))) == pytest.approx(own, rel=1e-4)
+            own += model(input_ids=ids, labels=labels).loss.item() * example.answer_length
+        assert answer_loss(model, collate(micro, prepared.examples, 0)).item() == pytest.approx(own, rel=1e-4)
     assert model.config._attn_implementation == "sdpa"
 
 
