@@ -177,14 +177,17 @@ def check_task(source: TaskScore, exported: TaskScore, limits: Limits) -> list[C
 
 def _run(model: PreTrainedModel, name: str, prompt: list[int]) -> Case:
     import torch
+    from transformers import DynamicCache
+
+    from smolkit.models import cache_argument
 
     continuation: list[int] = []
     with torch.inference_mode():
-        cache, ids = None, torch.tensor([prompt])
+        cache, ids = {cache_argument(model): DynamicCache(config=model.config)}, torch.tensor([prompt])
         for _ in range(GREEDY_TOKENS):
-            step = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            step = model(ids, use_cache=True, logits_to_keep=1, **cache)
             continuation.append(int(step.logits[0, -1].argmax()))
-            cache, ids = step.past_key_values, torch.tensor([continuation[-1:]])
+            ids = torch.tensor([continuation[-1:]])
         # All logits come from one pass without a cache, which has no rounding of its own to explain.
         logits = model(torch.tensor([prompt + continuation[:-1]]), use_cache=False).logits[0].float().numpy()
     return Case(name, prompt, continuation, logits)

@@ -2,8 +2,8 @@
 
 The language is the canonical answers of a prompt format: the template's keys in order, its white space, its way of
 writing a missing value, every type and enum respected. Keys and punctuation are single literals, which llguidance
-forces without running the model. Values to be copied are substrings of the document with white space collapsed, by
-one suffix automaton that all fields share; an escape such as `\\"` is one step of it, so no value ends within one.
+forces without running the model. Values to be copied are runs of whole words of the document, white space collapsed,
+by one suffix automaton that all fields share; an escape such as `\\"` is one step of it, so no value ends within one.
 
 What a grammar cannot say is left to `Template.problems`: check digits, and repeats in an enum of over 64 choices.
 This module writes text; it imports neither llguidance nor a tokenizer.
@@ -25,6 +25,9 @@ _CHAR = r'(?:[^"\\\x00-\x1f]|\\["\\nrt])'
 # A copied value neither starts nor ends with a space, and no control character stands in it.
 _COPIED = r"[^ \x00-\x1f](?:[^\x00-\x1f]*[^ \x00-\x1f])?"
 _UNWRITABLE = re.compile(r"[\x00-\x1f\ud800-\udfff]")
+# Thai to Burmese, Khmer, kana, Han and Hangul: words are not set apart by spaces, or carry their particles.
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_WORD = re.compile(rf"\d+|(?:(?![\d_{_UNSPACED}])\w)+|.", re.DOTALL)
 _MAX_DISTINCT = 64
 """llguidance's parametric rules remember which choices were taken in 64 bits."""
 
@@ -54,14 +57,15 @@ def compile_grammar(
 
 
 def _chunks(text: str) -> list[str]:
-    """One chunk a character, escaped for JSON; [] where there is nothing to copy.
+    """One chunk a word, a number or another character, escaped for JSON; [] where there is nothing to copy.
 
-    What no value may hold becomes NUL, which `_COPIED` excludes.
+    Values begin and end where a word or number does: a small model that starts within one copies half of it. What no
+    value may hold becomes NUL, which `_COPIED` excludes.
     """
     plain = _UNWRITABLE.sub("\0", collapse(text).text)
     if not plain.strip("\0 "):
         return []
-    return [char if char not in '"\\' else "\\" + char for char in plain]
+    return [word if word not in '"\\' else "\\" + word for word in _WORD.findall(plain)]
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The zoo, and models in and out: bundled, Hub, directory or GGUF file to one Hugging Face directory."""
 
-from smolkit.models.load import load_model, load_tokenizer
+from smolkit.models.load import cache_argument, load_model, load_tokenizer
 from smolkit.models.resolve import BUNDLED, bundled_gguf, cache_dir, resolve
 from smolkit.models.save import save_model
 from smolkit.models.zoo import ZOO, Ledger, ModelSpec
@@ -11,6 +11,7 @@ __all__ = [
     "Ledger",
     "ModelSpec",
     "bundled_gguf",
+    "cache_argument",
     "cache_dir",
     "load_model",
     "load_tokenizer",

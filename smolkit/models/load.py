@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,3 +76,8 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerFast:
     if not tokenizer.is_fast:
         raise ModelError("the tokenizer has no tokenizer.json, which constrained decoding needs", where=str(directory))
     return tokenizer
+
+
+def cache_argument(model: Any) -> str:
+    """What this model's forward calls its key-value cache: transformers 5.24 renamed `past_key_values` to `cache`."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"

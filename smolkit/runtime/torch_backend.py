@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from transformers import DynamicCache
 
 from smolkit.data.render import TokenizerEncoder
 from smolkit.manifest import read_optional
-from smolkit.models import load_model, load_tokenizer, resolve
+from smolkit.models import cache_argument, load_model, load_tokenizer, resolve
 from smolkit.models.device import pick_dtype
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _MIN_SHARED = 16
 """Shorter common beginnings are not worth a pass of their own."""
@@ -52,6 +53,7 @@ class TorchBackend:
         self.end_ids = frozenset([*_as_list(model.generation_config.eos_token_id), tokenizer.eos_token_id])
         self.ll_tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=self.vocab_size)
         self.encode = TokenizerEncoder(tokenizer)
+        self._cache_argument = cache_argument(model.model)
         self._prefix: tuple[list[int], DynamicCache] | None = None
         self._cache: DynamicCache | None = None
         self._mask = torch.empty(0, 0, dtype=torch.long)
@@ -112,14 +114,15 @@ class TorchBackend:
     def _run(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Hidden states [rows, width, hidden] of new tokens; extends the cache."""
         device = self.model.device
+        if self._cache is None:
+            self._cache = DynamicCache(config=self.model.config)
         result = self.model.model(
             input_ids=ids.to(device),
             position_ids=positions.to(device),
             attention_mask=mask.to(device) if not bool(mask.all()) else None,
-            past_key_values=self._cache,
             use_cache=True,
+            **{self._cache_argument: self._cache},
         )
-        self._cache = result.past_key_values
         return result.last_hidden_state
 
     def _copies_of_prefix(self, shared: list[int], rows: int) -> DynamicCache:
