@@ -1,25 +1,23 @@
-"""Decoding with torch: ragged batches over one key-value cache, the shared beginning of all prompts computed once.
+"""Decoding with torch: rows of unlike length side by side without padding, their shared beginning computed once.
 
-Sequences of a batch take different numbers of tokens in a step, so a step is as wide as its longest part; what a
-shorter one leaves open stays in the cache as a hole that the attention mask hides. Positions are given explicitly and
-count only real tokens.
+A step packs the new tokens of all rows into one sequence, so that the weights are read once for all of them and no
+product is spent on padding; every row has keys and values of its own.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import DynamicCache
 
 from smolkit.data.render import TokenizerEncoder
 from smolkit.manifest import read_optional
-from smolkit.models import cache_argument, load_model, load_tokenizer, resolve
+from smolkit.models import load_model, load_tokenizer, resolve
 from smolkit.models.device import pick_dtype
+from smolkit.models.packed import KeyValues, Rows, hidden_states
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
 
 _MIN_SHARED = 16
 """Shorter common beginnings are not worth a pass of their own."""
+_ROOM = 256
+"""Tokens of an answer for which there is room from the start."""
 
 
 class TorchBackend:
@@ -53,11 +53,8 @@ class TorchBackend:
         self.end_ids = frozenset([*_as_list(model.generation_config.eos_token_id), tokenizer.eos_token_id])
         self.ll_tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=self.vocab_size)
         self.encode = TokenizerEncoder(tokenizer)
-        self._cache_argument = cache_argument(model.model)
-        self._prefix: tuple[list[int], DynamicCache] | None = None
-        self._cache: DynamicCache | None = None
-        self._mask = torch.empty(0, 0, dtype=torch.long)
-        self._positions = torch.empty(0, dtype=torch.long)
+        self._prefix: tuple[list[int], KeyValues] | None = None
+        self._rows: list[KeyValues] = []
 
     @classmethod
     def open(cls, model: str | Path, *, dtype: str = "auto", threads: int | None = None) -> TorchBackend:
@@ -78,63 +75,44 @@ class TorchBackend:
 
     def forget(self) -> None:
         """Drop what was computed with weights that have changed since."""
-        self._prefix = self._cache = None
+        self._prefix, self._rows = None, []
 
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[list[int]]) -> NDArray[np.float32]:
         shared = _common_prefix(prompts)
-        if len(shared) >= _MIN_SHARED:
-            self._cache = self._copies_of_prefix(shared, len(prompts))
-        else:
-            shared, self._cache = [], None
-        self._mask = torch.ones(len(prompts), len(shared), dtype=torch.long)
-        self._positions = torch.full((len(prompts),), len(shared))
+        if len(shared) < _MIN_SHARED:
+            shared = []
+        before = self._begin(shared)
+        self._rows = [before.copy(room=len(prompt) + _ROOM) for prompt in prompts]
         return self.append([prompt[len(shared) :] for prompt in prompts])
 
     @torch.inference_mode()
     def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:
-        counts = torch.tensor([len(part) for part in tokens])
-        width = int(counts.max())
-        real = torch.arange(width)[None, :] < counts[:, None]
-        ids = torch.zeros(len(tokens), width, dtype=torch.long)
-        ids[real] = torch.tensor([token for part in tokens for token in part])
-        positions = self._positions[:, None] + torch.arange(width)[None, :].clamp(
-            max=(counts - 1).clamp(min=0)[:, None]
-        )
-        self._mask = torch.cat([self._mask, real.long()], dim=1)
-        self._positions = self._positions + counts
-        hidden = self._run(ids, positions, self._mask)
-        last = hidden[torch.arange(len(tokens)), (counts - 1).clamp(min=0)]
-        logits: torch.Tensor = self.model.lm_head(last)
+        hidden = self._run(tokens, self._rows)
+        ends = torch.tensor([len(part) for part in tokens]).cumsum(0) - 1
+        logits: torch.Tensor = self.model.lm_head(hidden[ends.clamp(min=0)])
         return logits.float().cpu().numpy()
 
     def close(self) -> None:
         self.forget()
 
-    def _run(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Hidden states [rows, width, hidden] of new tokens; extends the cache."""
+    def _run(self, tokens: Sequence[list[int]], rows: Sequence[KeyValues]) -> torch.Tensor:
+        """Hidden states [tokens, hidden] of new tokens, row after row; extends the rows."""
         device = self.model.device
-        if self._cache is None:
-            self._cache = DynamicCache(config=self.model.config)
-        result = self.model.model(
-            input_ids=ids.to(device),
-            position_ids=positions.to(device),
-            attention_mask=mask.to(device) if not bool(mask.all()) else None,
-            use_cache=True,
-            **{self._cache_argument: self._cache},
+        ids = torch.tensor([token for part in tokens for token in part], device=device)
+        positions = torch.cat(
+            [torch.arange(row.length, row.length + len(part)) for row, part in zip(rows, tokens, strict=True)]
         )
-        return result.last_hidden_state
+        return hidden_states(self.model, ids, positions.to(device), Rows([len(part) for part in tokens], rows))
 
-    def _copies_of_prefix(self, shared: list[int], rows: int) -> DynamicCache:
+    def _begin(self, shared: list[int]) -> KeyValues:
+        """What all prompts begin with, computed once for as many batches as begin so."""
         if self._prefix is None or self._prefix[0] != shared:
-            self._cache = None
-            ids = torch.tensor([shared])
-            self._run(ids, torch.arange(len(shared))[None, :], torch.ones_like(ids))
-            assert self._cache is not None
-            self._prefix = (shared, self._cache)
-        cache = copy.deepcopy(self._prefix[1])
-        cache.batch_repeat_interleave(rows)
-        return cache
+            before = KeyValues(self.model)
+            if shared:
+                self._run([shared], [before])
+            self._prefix = (shared, before)
+        return self._prefix[1]
 
 
 def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:

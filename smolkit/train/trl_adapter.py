@@ -23,8 +23,8 @@ from smolkit.data.render import IGNORED, Example
 from smolkit.errors import RecipeError
 from smolkit.manifest import Manifest, write
 from smolkit.models.device import release_freed_memory
+from smolkit.models.packed import Rows, hidden_states
 from smolkit.optim.master import MasterAdamW, decay_groups
-from smolkit.train.packed import Rows, hidden_states
 from smolkit.train.recipe import FinetuneRecipe, Lora
 
 if TYPE_CHECKING:

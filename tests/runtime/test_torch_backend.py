@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import torch
 
-from smolkit.models import load_model
+from smolkit.models import load_model, packed
 from smolkit.runtime.torch_backend import _common_prefix
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from smolkit.runtime.extractor import Extractor
 
 
-def test_ragged_steps_give_the_logits_of_a_plain_forward_pass(tiny: Extractor, tiny_model_dir: Path) -> None:
+@pytest.mark.parametrize("long", [1024, 40, 0])
+def test_ragged_steps_give_the_logits_of_a_plain_forward_pass(
+    tiny: Extractor, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, long: int
+) -> None:
+    monkeypatch.setattr(packed, "_LONG", long)
+    tiny.backend.forget()
     model = load_model(tiny_model_dir, dtype=torch.float32)
     shared = list(range(100, 130))
     prompts = [[*shared, 5, 6, 7], [*shared, 8], [*shared, 9, 10, 11, 12, 13]]
@@ -32,3 +38,14 @@ def test_the_shared_beginning_leaves_every_prompt_a_token() -> None:
     assert _common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == [1, 2]
     assert _common_prefix([[1, 2, 9], [1, 3, 9]]) == [1]
     assert _common_prefix([[7, 8]]) == [7]
+
+
+def test_a_row_that_outgrows_its_room_goes_on(tiny: Extractor, tiny_model_dir: Path) -> None:
+    model = load_model(tiny_model_dir, dtype=torch.float32)
+    ids = [5 + at % 90 for at in range(700)]
+    tiny.backend.prefill([ids[:20], [7] * 30])
+    for at in range(20, 700, 40):
+        logits = tiny.backend.append([ids[at : at + 40], []])
+    with torch.no_grad():
+        plain = model(input_ids=torch.tensor([ids])).logits[0, -1].numpy()
+    np.testing.assert_allclose(logits[0], plain, atol=1e-4)

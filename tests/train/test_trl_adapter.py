@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from smolkit.data.batches import Packed, collate
-from smolkit.models import load_model
-from smolkit.train import packed
-from smolkit.train.packed import Rows, hidden_states
+from smolkit.models import load_model, packed
+from smolkit.models.packed import Rows, hidden_states
 from smolkit.train.prepare import Prepared, prepare
 from smolkit.train.recipe import Lora
 from smolkit.train.trl_adapter import add_lora, answer_loss, merge_lora
