@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +38,15 @@ def result_console() -> Console:
     from rich.console import Console
 
     return Console()
+
+
+def keep_threads_awake() -> None:
+    """Let threads of a product wait in a loop, not asleep; to be called before torch loads, which reads it.
+
+    Where anything else runs, each small product would wait for the scheduler to wake them: a training step took
+    several times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "active")
 
 
 def _plain(value: Any) -> object:

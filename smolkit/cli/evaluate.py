@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from smolkit.cli._common import AsJson, print_json, progress_console, result_console
+from smolkit.cli._common import AsJson, keep_threads_awake, print_json, progress_console, result_console
 from smolkit.errors import SmolkitError
 
 _DTYPE = "auto"
@@ -56,6 +56,7 @@ def extraction(
         context: dict[str, Any] = {"data": data, "predictions": str(predictions)}
     else:
         assert model is not None
+        keep_threads_awake()
         measured = _run_model(
             model, data, limit, runtime, dtype,
             verbatim=verbatim, constrained=not unconstrained, max_new_tokens=max_new_tokens,

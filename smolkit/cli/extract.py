@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolkit.cli._common import keep_threads_awake
 from smolkit.errors import DataError, SmolkitError, TemplateError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def command(
 
     For .jsonl input each line is a row {id?, text, template?}, and so is each line of output: {id, output, ...}.
     """
+    keep_threads_awake()
     from smolkit.runtime import open_extractor
 
     given = _read_template(template) if template is not None else None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, print_json, progress_console
+from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, keep_threads_awake, print_json, progress_console
 from smolkit.errors import SmolkitError
 
 
@@ -27,11 +27,8 @@ def command(
     if task not in DEFAULT_RECIPES:
         raise SmolkitError(f"unknown task {task!r}", given=task, known=DEFAULT_RECIPES)
     import json
-    import os
 
-    # Threads that wait in a loop, not asleep: where anything else runs, each small product would wait for the
-    # scheduler to wake them, and a step took several times as long. Read when torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "active")
+    keep_threads_awake()
     from smolkit.recipe import load_recipe
     from smolkit.train.recipe import FinetuneRecipe
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolkit.cli._common import AsJson, print_json, progress_console
+from smolkit.cli._common import AsJson, keep_threads_awake, print_json, progress_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,6 +52,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Train the bundled model to fill JSON templates, measure it, convert it, and run it in llama.cpp."""
+    keep_threads_awake()
     console = progress_console()
     began = time.perf_counter()
     figures = _walk(out, recipe, documents, console)

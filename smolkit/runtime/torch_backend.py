@@ -6,7 +6,7 @@ product is spent on padding; every row has keys and values of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _MIN_SHARED = 16
 """Shorter common beginnings are not worth a pass of their own."""
+_PASS_TOKENS = 4096
+"""Prompt tokens that are read at once."""
 _ROOM = 256
 """Tokens of an answer for which there is room from the start."""
 
@@ -40,7 +42,7 @@ class TorchBackend:
         tokenizer: PreTrainedTokenizerFast,
         *,
         prompt_format: str | None = None,
-        max_batch: int = 16,
+        max_batch: int = 48,
     ):
         import llguidance.hf
 
@@ -84,17 +86,22 @@ class TorchBackend:
             shared = []
         before = self._begin(shared)
         self._rows = [before.copy(room=len(prompt) + _ROOM) for prompt in prompts]
-        return self.append([prompt[len(shared) :] for prompt in prompts])
+        own = [prompt[len(shared) :] for prompt in prompts]
+        passes = list(_passes([len(part) for part in own]))
+        return np.concatenate([self._logits(own[rows], self._rows[rows]) for rows in passes])
 
     @torch.inference_mode()
     def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:
-        hidden = self._run(tokens, self._rows)
-        ends = torch.tensor([len(part) for part in tokens]).cumsum(0) - 1
-        logits: torch.Tensor = self.model.lm_head(hidden[ends.clamp(min=0)])
-        return logits.float().cpu().numpy()
+        return self._logits(tokens, self._rows)
 
     def close(self) -> None:
         self.forget()
+
+    def _logits(self, tokens: Sequence[list[int]], rows: Sequence[KeyValues]) -> NDArray[np.float32]:
+        hidden = self._run(tokens, rows)
+        ends = torch.tensor([len(part) for part in tokens]).cumsum(0) - 1
+        logits: NDArray[np.float32] = self.model.lm_head(hidden[ends.clamp(min=0)]).float().cpu().numpy()
+        return logits
 
     def _run(self, tokens: Sequence[list[int]], rows: Sequence[KeyValues]) -> torch.Tensor:
         """Hidden states [tokens, hidden] of new tokens, row after row; extends the rows."""
@@ -113,6 +120,17 @@ class TorchBackend:
                 self._run([shared], [before])
             self._prefix = (shared, before)
         return self._prefix[1]
+
+
+def _passes(lengths: Sequence[int]) -> Iterator[slice]:
+    """Rows that are read in one pass: as many as `_PASS_TOKENS` hold, and one at least."""
+    start = tokens = 0
+    for row, length in enumerate(lengths):
+        if row > start and tokens + length > _PASS_TOKENS:
+            yield slice(start, row)
+            start, tokens = row, 0
+        tokens += length
+    yield slice(start, len(lengths))
 
 
 def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:

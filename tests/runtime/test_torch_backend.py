@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from smolkit.models import load_model, packed
-from smolkit.runtime.torch_backend import _common_prefix
+from smolkit.runtime.torch_backend import _common_prefix, _passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,3 +49,8 @@ def test_a_row_that_outgrows_its_room_goes_on(tiny: Extractor, tiny_model_dir: P
     with torch.no_grad():
         plain = model(input_ids=torch.tensor([ids])).logits[0, -1].numpy()
     np.testing.assert_allclose(logits[0], plain, atol=1e-4)
+
+
+def test_a_pass_holds_as_many_rows_as_fit_and_a_long_one_alone() -> None:
+    assert list(_passes([2000, 2000, 97, 9000, 5])) == [slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 5)]
+    assert list(_passes([3])) == [slice(0, 1)]
