@@ -190,11 +190,10 @@ class Extractor:
             output, raw = merged.output, json.dumps(merged.output, ensure_ascii=False)
             found_in = [job for job, answer in zip(jobs, outputs, strict=True) if answer is not None]
             starts = {path: found_in[at].window.start for path, at in merged.origins.items()}
-        fits = output is not None and not request.template.problems(output)
         return Extraction(
             output=output,
             raw=raw,
-            spans=locate_values(request.template, output, request.text, starts) if fits else {},
+            spans={} if output is None else _locate(request, output, starts),
             truncated=any(job.answer.truncated for job in jobs),
             prompt_tokens=sum(len(job.answer.prompt) for job in jobs),
             new_tokens=sum(len(job.answer.tokens) for job in jobs),
@@ -217,6 +216,14 @@ def token_offsets(backend: Backend, text: str) -> list[tuple[int, int]]:
         offsets.append((starts[at], end))
         at += size
     return offsets
+
+
+def _locate(request: Request, output: dict[str, Any], starts: dict[str, int]) -> dict[str, Span]:
+    """Where the values stand, those aside that do not fit the template, such as an IBAN with wrong check digits."""
+    misfits = [path for path, _ in request.template.problems(output)]
+    if any("[" in path for path in misfits):
+        return {}  # without it the items behind it would have other indices
+    return locate_values(request.template, fitting(request.template, output), request.text, starts)
 
 
 def _read(raw: str, template: Template) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from smolkit.errors import DataError
-from smolkit.extraction.spans import collapse
+from smolkit.extraction.spans import Span, collapse
 from smolkit.extraction.template import Template
-from smolkit.runtime.extractor import Request, token_offsets
+from smolkit.runtime.extractor import Request, _locate, token_offsets
 
 if TYPE_CHECKING:
     from smolkit.runtime.extractor import Extractor
@@ -89,6 +89,15 @@ def test_a_document_of_several_windows_is_not_streamed(tiny: Extractor) -> None:
         next(tiny.stream("word " * 1000, Template.parse({"a": ""}), window=400, overlap=64))
 
 
+def test_a_value_that_does_not_fit_costs_no_other_its_place() -> None:
+    template = Template.parse({"payee": "verbatim-string", "account": "iban"})
+    request = Request("Odile Ferrand DE00370400440532013000", template)
+    wrong = {"payee": "Odile Ferrand", "account": "DE00370400440532013000"}
+    assert _locate(request, wrong, {}) == {"payee": Span(0, 13)}
+    listed = Request(request.text, Template.parse({"payee": "verbatim-string", "accounts": ["iban"]}))
+    assert _locate(listed, {"payee": "Odile Ferrand", "accounts": [wrong["account"]]}, {}) == {}
+
+
 def test_an_empty_document_fills_a_template_with_nothing(tiny: Extractor) -> None:
     template = Template.parse({"a": "verbatim-string", "b": ["verbatim-string"], "c": {"d": "verbatim-string"}})
     for text in ("", " \n\t"):
@@ -99,12 +108,13 @@ def test_an_empty_document_fills_a_template_with_nothing(tiny: Extractor) -> Non
 
 def test_a_long_document_is_read_in_windows_and_spans_point_into_it(tiny: Extractor) -> None:
     text = " ".join(f"word{number} costs {number}.50" for number in range(220))
-    answer = tiny.extract(
-        text, Template.parse({"items": ["verbatim-string"]}), window=400, overlap=64, max_new_tokens=40
-    )
+    template = Template.parse({name: "verbatim-string" for name in ("item", "price", "word", "number", "first")})
+    answer = tiny.extract(text, template, window=400, overlap=64, max_new_tokens=80)
     assert answer.windows > 2
     assert answer.output is not None
-    for path, value in ((f"items[{at}]", item) for at, item in enumerate(answer.output["items"])):
+    found = {path: value for path, value in answer.output.items() if value is not None}
+    assert found
+    for path, value in found.items():
         start, end = answer.spans[path]
         assert text[start:end] == value
 
