@@ -83,12 +83,13 @@ class Rows:
 
 def hidden_states(causal: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows) -> torch.Tensor:
     """The last hidden states [tokens, hidden] of a causal language model over packed ids, int64 [tokens]."""
-    for cache, length in zip(rows.before or (), rows.lengths, strict=rows.before is not None):
-        cache.reserve(cache.length + length)
+    extended = [] if rows.before is None else list(zip(rows.before, rows.lengths, strict=True))
+    for before, length in extended:
+        before.reserve(before.length + length)
     with _attention_by_rows(causal.config):
         result = causal.model(input_ids=ids[None], position_ids=positions[None], use_cache=False, rows=rows)
-    for cache, length in zip(rows.before or (), rows.lengths, strict=rows.before is not None):
-        cache.length += length
+    for before, length in extended:
+        before.length += length
     states: torch.Tensor = result.last_hidden_state[0]
     return states
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from smolkit.errors import ModelError
-from smolkit.models import bundled_gguf, load_model, load_tokenizer
+from smolkit.models import bundled_gguf, cache_argument, load_model, load_tokenizer
 
 
 @pytest.fixture
@@ -117,3 +117,13 @@ def test_a_model_without_a_tokenizer_says_so(copy: Path) -> None:
     (copy / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match="copy: the tokenizer cannot be loaded"):
         load_tokenizer(copy)
+
+
+def test_the_cache_is_passed_by_the_name_that_forward_gives_it() -> None:
+    class Before:
+        def forward(self, past_key_values: object = None) -> None: ...
+
+    class Since:
+        def forward(self, cache: object = None) -> None: ...
+
+    assert [cache_argument(model()) for model in (Before, Since)] == ["past_key_values", "cache"]
