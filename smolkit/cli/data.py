@@ -36,7 +36,7 @@ def extraction(
     rows: Annotated[int, typer.Option(min=1, help="How many.")],
     seed: Annotated[int, typer.Option(help="The same seed makes the same rows.")] = 0,
     split: Annotated[str, typer.Option(help="train, dev or test; they share no text.")] = "train",
-    level: Annotated[str, typer.Option(help="full, or plain: short and simple rows only.")] = "full",
+    level: Annotated[str, typer.Option(help="full, or plain: short labelled forms with strings to copy.")] = "full",
     unseen: Annotated[
         bool | None,
         typer.Option("--unseen-only/--seen-only", help="Test rows of the kinds that training never sees, or sees."),

@@ -17,6 +17,8 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from smolkit.errors import ModelError
+
 IMPLEMENTATION = "smolkit-packed"
 _LONG = 1024
 """Keys above which scores are not written out."""
@@ -82,7 +84,11 @@ class Rows:
 
 
 def hidden_states(causal: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows) -> torch.Tensor:
-    """The last hidden states [tokens, hidden] of a causal language model over packed ids, int64 [tokens]."""
+    """The last hidden states [tokens, hidden] of a causal language model over packed ids, int64 [tokens].
+
+    Raises ModelError for a model whose attention is not plainly causal, which would be computed wrongly.
+    """
+    _check_attention(causal.config)
     extended = [] if rows.before is None else list(zip(rows.before, rows.lengths, strict=True))
     for before, length in extended:
         before.reserve(before.length + length)
@@ -92,6 +98,17 @@ def hidden_states(causal: Any, ids: torch.Tensor, positions: torch.Tensor, rows:
         before.length += length
     states: torch.Tensor = result.last_hidden_state[0]
     return states
+
+
+def _check_attention(config: Any) -> None:
+    others = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+    if getattr(config, "attn_logit_softcapping", None):
+        others.add("soft-capped scores")
+    if others:
+        raise ModelError(
+            f"{config.model_type} has {', '.join(sorted(others))}, and only full causal attention is computed here",
+            fix="Take a model of the Llama kind, such as SmolLM2; GGUF files run in llama.cpp",
+        )
 
 
 @contextmanager

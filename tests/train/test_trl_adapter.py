@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from smolkit.data.batches import Packed, collate
+from smolkit.errors import ModelError
 from smolkit.models import load_model, packed
 from smolkit.models.packed import Rows, hidden_states
 from smolkit.train.prepare import Prepared, prepare
@@ -96,3 +97,19 @@ def test_merged_adapters_compute_what_they_did_beside_the_weights(prepared: Prep
     assert float((before - base).abs().max()) > 1e-2
     torch.testing.assert_close(after, before, rtol=0, atol=1e-3)
     assert merged.lm_head.weight is merged.model.embed_tokens.weight
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("layer_types", ["full_attention", "sliding_attention"], "llama has sliding_attention, and only full causal"),
+        ("attn_logit_softcapping", 50.0, "llama has soft-capped scores"),
+    ],
+)
+def test_attention_of_another_kind_is_refused(
+    prepared: Prepared, tiny_model_dir: Path, field: str, value: object, named: str
+) -> None:
+    model = load_model(tiny_model_dir, dtype=torch.float32)
+    setattr(model.config, field, value)
+    with pytest.raises(ModelError, match=named):
+        answer_loss(model, _batches(prepared)[0])
