@@ -13,13 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+from benchmarks._sides import receipts, run_sides
 from smolkit.cli._common import keep_threads_awake
 from smolkit.data.rows import Row, read_rows, validate_rows
 from smolkit.data.synth import generate
@@ -32,8 +30,7 @@ MAX_NEW_TOKENS = 160
 
 
 def load(documents: int) -> list[Row]:
-    file = Path(os.environ.get("SMOLKIT_DATA", "../shared/data")) / "extraction" / "sroie" / "train.jsonl"
-    if file.is_file():
+    if file := receipts():
         return read_rows(file, limit=documents)
     return validate_rows(list(generate(documents, 0, "test")))
 
@@ -102,11 +99,7 @@ def main() -> None:
     if args.side:
         print(json.dumps(measure(SIDES[args.side], load(args.documents))))
         return
-    results = {}
-    for side in SIDES:
-        command = [sys.executable, "-m", "benchmarks.extraction", "--side", side, "--documents", str(args.documents)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        results[side] = json.loads(done.stdout.splitlines()[-1])
+    results = run_sides("benchmarks.extraction", SIDES, "--documents", str(args.documents))
     if args.json:
         print(json.dumps(results, indent=2))
         return

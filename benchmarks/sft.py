@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from benchmarks._sides import receipts, run_sides
 
 SIDES = ("trl full", "smolkit full", "trl lora", "smolkit lora")
 ROWS_PER_STEP = 8
@@ -29,8 +29,8 @@ LEARNING_RATE = 1e-4
 def recipe(side: str, rows: int) -> Any:
     from smolkit.train.recipe import FinetuneRecipe
 
-    file = Path(os.environ.get("SMOLKIT_DATA", "../shared/data")) / "extraction" / "sroie" / "train.jsonl"
-    source = {"path": str(file), "rows": rows} if file.is_file() else {"synth": {"rows": rows}}
+    file = receipts()
+    source = {"path": str(file), "rows": rows} if file else {"synth": {"rows": rows}}
     return FinetuneRecipe.model_validate_json(
         json.dumps(
             {
@@ -38,7 +38,7 @@ def recipe(side: str, rows: int) -> Any:
                 "method": "lora" if "lora" in side else "full",
                 "optimizer": {"lr": LEARNING_RATE},
                 "schedule": {"kind": "wsd", "warmup": 0.0, "decay": 0.0},
-                "batch": {"rows": ROWS_PER_STEP, "micro_tokens": 4096},
+                "batch": {"rows": ROWS_PER_STEP, "micro_tokens": 2048},
             }
         )
     )
@@ -47,6 +47,9 @@ def recipe(side: str, rows: int) -> Any:
 def run_smolkit(side: str, rows: int) -> dict[str, Any]:
     from rich.console import Console
 
+    from smolkit.cli._common import keep_threads_awake
+
+    keep_threads_awake()  # as the command does
     from smolkit.train import finetune
     from smolkit.train.ledger import METRICS, read_metrics
 
@@ -130,11 +133,7 @@ def main() -> None:
         figures = (run_trl if args.side.startswith("trl") else run_smolkit)(args.side, args.rows)
         print(json.dumps(figures))
         return
-    results = {}
-    for side in SIDES:
-        command = [sys.executable, "-m", "benchmarks.sft", "--side", side, "--rows", str(args.rows)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        results[side] = json.loads(done.stdout.splitlines()[-1])
+    results = run_sides("benchmarks.sft", SIDES, "--rows", str(args.rows))
     if args.json:
         print(json.dumps(results, indent=2))
         return

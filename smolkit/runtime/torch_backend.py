@@ -99,18 +99,19 @@ class TorchBackend:
 
     def _logits(self, tokens: Sequence[list[int]], rows: Sequence[KeyValues]) -> NDArray[np.float32]:
         hidden = self._run(tokens, rows)
-        ends = torch.tensor([len(part) for part in tokens]).cumsum(0) - 1
-        logits: NDArray[np.float32] = self.model.lm_head(hidden[ends.clamp(min=0)]).float().cpu().numpy()
+        logits: NDArray[np.float32] = self.model.lm_head(hidden).float().cpu().numpy()
         return logits
 
     def _run(self, tokens: Sequence[list[int]], rows: Sequence[KeyValues]) -> torch.Tensor:
-        """Hidden states [tokens, hidden] of new tokens, row after row; extends the rows."""
+        """Hidden states [rows, hidden] of the last new token of each row; extends the rows."""
         device = self.model.device
         ids = torch.tensor([token for part in tokens for token in part], device=device)
         positions = torch.cat(
             [torch.arange(row.length, row.length + len(part)) for row, part in zip(rows, tokens, strict=True)]
         )
-        return hidden_states(self.model, ids, positions.to(device), Rows([len(part) for part in tokens], rows))
+        lengths = [len(part) for part in tokens]
+        ends = (torch.tensor(lengths).cumsum(0) - 1).clamp(min=0)
+        return hidden_states(self.model, ids, positions.to(device), Rows(lengths, rows), ends.to(device))
 
     def _begin(self, shared: list[int]) -> KeyValues:
         """What all prompts begin with, computed once for as many batches as begin so."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners import lora
 from torch.nn.functional import cross_entropy
 from transformers import IntervalStrategy, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
@@ -23,6 +24,7 @@ from smolkit.data.render import IGNORED, Example
 from smolkit.errors import RecipeError
 from smolkit.manifest import Manifest, write
 from smolkit.models.device import release_freed_memory
+from smolkit.models.functions import lora_linear
 from smolkit.models.packed import Rows, hidden_states
 from smolkit.optim.master import MasterAdamW, decay_groups
 from smolkit.train.recipe import FinetuneRecipe, Lora
@@ -136,11 +138,10 @@ def answer_loss(model: torch.nn.Module, batch: Packed) -> torch.Tensor:
     The vocabulary is a fifth of a small model's work, so the head runs only at the positions that predict a label.
     """
     causal = _causal(model)
-    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], Rows(batch["lengths"]))
-    targets = batch["labels"][1:]
-    predicting = targets != IGNORED
-    logits = causal.lm_head(hidden[:-1][predicting])
-    return cross_entropy(logits.float(), targets[predicting], reduction="sum")
+    labels = batch["labels"][1:]
+    at = (labels != IGNORED).nonzero().squeeze(1)
+    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], Rows(batch["lengths"]), at)
+    return cross_entropy(causal.lm_head(hidden).float(), labels[at], reduction="sum")
 
 
 def _causal(model: torch.nn.Module) -> Any:
@@ -162,6 +163,19 @@ def checkpoint_callback() -> TrainerCallback:
     return Seal()
 
 
+class _LoraLinear(lora.Linear):
+    """PEFT's layer, computed by `lora_linear` while a single adapter without dropout is trained."""
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        name = self.active_adapter[0]
+        if x.ndim != 2 or self.merged or self.disable_adapters or not isinstance(self.lora_dropout[name], torch.nn.Identity):
+            out: torch.Tensor = super().forward(x, *args, **kwargs)
+            return out
+        base = self.base_layer
+        a, b = self.lora_A[name].weight, self.lora_B[name].weight
+        return lora_linear(x, base.weight, base.bias, a, b, self.scaling[name])
+
+
 def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
     """The model with fresh adapters in its own dtype; the optimizer keeps their float32 masters.
 
@@ -181,6 +195,7 @@ def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
         target_modules=targets,
         task_type="CAUSAL_LM",
     )
+    config._register_custom_module({torch.nn.Linear: _LoraLinear})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT still asks transformers by a name of before
         return get_peft_model(model, config, autocast_adapter_dtype=False)

@@ -445,7 +445,7 @@ BROKEN: dict[str, tuple[Edit, bool, str]] = {
         _pickled,
         False,
         "broken: no weights in the safetensors format."
-        " Pickled weights can run code when read: convert them, or pass allow_pickle.",
+        " Pickled weights can run code when read: convert them, or give smolkit --allow-pickle.",
     ),
     "tokenizer no JSON": (_text("tokenizer.json", "{"), False, "broken: the tokenizer cannot be loaded (…)."),
     "tokenizer gone": (

@@ -8,6 +8,7 @@ import pytest
 
 from smolkit.errors import ModelError
 from smolkit.models import bundled_gguf, load_model, resolve
+from smolkit.models.trust import ALLOWED
 
 
 def test_the_bundled_file_is_found_without_importing_its_package() -> None:
@@ -41,12 +42,13 @@ def test_an_adapter_and_an_empty_directory_are_no_models(tmp_path: Path) -> None
         resolve(tmp_path)
 
 
-def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+def test_pickled_weights_are_refused_unless_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(ModelError, match="Pickled weights can run code"):
         resolve(tmp_path)
-    assert resolve(tmp_path, allow_pickle=True) == tmp_path
+    monkeypatch.setattr(ALLOWED, "pickle", True)
+    assert resolve(tmp_path) == tmp_path
 
 
 def test_a_truncated_gguf_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
