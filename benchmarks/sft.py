@@ -1,6 +1,6 @@
 """Fine-tuning speed: smolkit beside a stock TRL SFTTrainer script, on the same rows, batches and dtype.
 
-    python -m benchmarks.sft [--rows 32] [--json]
+    python -m benchmarks.sft [--rows 32] [--synth] [--json]
 
 Real SROIE receipts where `$SMOLKIT_DATA` has them, else synthetic rows. Every side runs in a process of its own with
 the bundled model in bfloat16 and the same learning rate; rows stand in the same order, eight to a step. Tokens per
@@ -26,10 +26,10 @@ ROWS_PER_STEP = 8
 LEARNING_RATE = 1e-4
 
 
-def recipe(side: str, rows: int) -> Any:
+def recipe(side: str, rows: int, *, synth: bool) -> Any:
     from smolkit.train.recipe import FinetuneRecipe
 
-    file = receipts()
+    file = None if synth else receipts()
     source = {"path": str(file), "rows": rows} if file else {"synth": {"rows": rows}}
     return FinetuneRecipe.model_validate_json(
         json.dumps(
@@ -38,13 +38,13 @@ def recipe(side: str, rows: int) -> Any:
                 "method": "lora" if "lora" in side else "full",
                 "optimizer": {"lr": LEARNING_RATE},
                 "schedule": {"kind": "wsd", "warmup": 0.0, "decay": 0.0},
-                "batch": {"rows": ROWS_PER_STEP, "micro_tokens": 2048},
+                "batch": {"rows": ROWS_PER_STEP, "micro_tokens": 4096},
             }
         )
     )
 
 
-def run_smolkit(side: str, rows: int) -> dict[str, Any]:
+def run_smolkit(side: str, rows: int, *, synth: bool) -> dict[str, Any]:
     from rich.console import Console
 
     from smolkit.cli._common import keep_threads_awake
@@ -53,7 +53,7 @@ def run_smolkit(side: str, rows: int) -> dict[str, Any]:
     from smolkit.train import finetune
     from smolkit.train.ledger import METRICS, read_metrics
 
-    run = finetune.open_run(recipe(side, rows))
+    run = finetune.open_run(recipe(side, rows, synth=synth))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "model"
         finetune.train(run, out, console=Console(file=sys.stderr))
@@ -66,7 +66,7 @@ def run_smolkit(side: str, rows: int) -> dict[str, Any]:
     }
 
 
-def run_trl(side: str, rows: int) -> dict[str, Any]:
+def run_trl(side: str, rows: int, *, synth: bool) -> dict[str, Any]:
     import torch
     from datasets import Dataset
     from peft import LoraConfig
@@ -77,7 +77,7 @@ def run_trl(side: str, rows: int) -> dict[str, Any]:
     from smolkit.train.ledger import peak_memory_gib
     from smolkit.train.prepare import prepare
 
-    prepared = prepare(recipe(side, rows))
+    prepared = prepare(recipe(side, rows, synth=synth))
     order = [row for step in prepared.steps for row in sorted(r for micro in step for r in micro.rows)]
     examples = [prepared.examples[row] for row in order]
     dataset = Dataset.from_dict(
@@ -126,14 +126,15 @@ def run_trl(side: str, rows: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=32)
+    parser.add_argument("--synth", action="store_true", help="short synthetic rows, receipts or not")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.side:
-        figures = (run_trl if args.side.startswith("trl") else run_smolkit)(args.side, args.rows)
+        figures = (run_trl if args.side.startswith("trl") else run_smolkit)(args.side, args.rows, synth=args.synth)
         print(json.dumps(figures))
         return
-    results = run_sides("benchmarks.sft", SIDES, "--rows", str(args.rows))
+    results = run_sides("benchmarks.sft", SIDES, "--rows", str(args.rows), *["--synth"] * args.synth)
     if args.json:
         print(json.dumps(results, indent=2))
         return

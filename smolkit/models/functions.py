@@ -18,6 +18,9 @@ _BLOCK = 192
 _UNIT = 64
 """Keys are read in multiples of so many where there is room: kernels are made anew for every shape."""
 
+_LOGIT_ROWS = 64
+"""Positions whose logits are float32 at the same time; at a vocabulary of 49152 they stay in a cache of 16 MB."""
+
 Masks = dict[tuple[int, int], torch.Tensor]
 
 
@@ -49,7 +52,10 @@ class _RmsNorm(torch.autograd.Function):
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary position embedding (arXiv:2104.09864) of [tokens, heads, size], halves paired; cos, sin [tokens, 1, size]."""
+    """Rotary position embedding (arXiv:2104.09864) of [tokens, heads, size], its halves paired.
+
+    cos and sin are [tokens, 1, size].
+    """
     out: torch.Tensor = _Rotate.apply(x, cos, sin)
     return out
 
@@ -91,9 +97,7 @@ def causal_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int
 
 class _CausalAttention(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int, masks: Masks
-    ) -> torch.Tensor:
+    def forward(ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int, masks: Masks) -> torch.Tensor:
         out, weights = _attend(q, k, v, end, masks)
         ctx.save_for_backward(q, k, v, *weights)
         ctx.end = end
@@ -155,6 +159,40 @@ def _mask(queries: int, keys: int, like: torch.Tensor, masks: Masks) -> torch.Te
         closed = torch.full((queries, keys), -math.inf, dtype=like.dtype, device=like.device)
         masks[queries, keys] = closed.triu(1)
     return masks[queries, keys]
+
+
+def cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Sum over rows of the cross-entropy of logits [rows, vocabulary] against target ids [rows], a float32 scalar.
+
+    Computed in float32, a few rows at a time, so that logits in that precision never exist as a whole.
+    """
+    loss: torch.Tensor = _CrossEntropySum.apply(logits, targets)
+    return loss
+
+
+class _CrossEntropySum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        accurate = torch.promote_types(logits.dtype, torch.float32)
+        losses = []
+        grad = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        for start in range(0, len(logits), _LOGIT_ROWS):
+            rows = slice(start, start + _LOGIT_ROWS)
+            part, target = logits[rows].to(accurate, copy=True), targets[rows, None]
+            total = part.logsumexp(dim=1, keepdim=True)
+            losses.append((total - part.gather(1, target)).sum())
+            if grad is not None:
+                part.sub_(total).exp_()
+                grad[rows] = part.scatter_add_(1, target, part.new_full(target.shape, -1.0))
+        if grad is not None:
+            ctx.save_for_backward(grad)
+        return torch.stack(losses).sum() if losses else logits.new_zeros((), dtype=accurate)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (per_logit,) = ctx.saved_tensors
+        return per_logit * grad, None  # a scalar is not rounded to the dtype of the logits
 
 
 def lora_linear(

@@ -20,7 +20,7 @@ from smolkit.errors import ModelError
 from smolkit.models.functions import Masks, causal_attention, rms_norm, rotate
 
 IMPLEMENTATION = "smolkit-packed"
-_LONG = 1024
+_LONG = 2048
 """Keys above which scores are not written out."""
 _UNIT = 64
 """Room is made in multiples of so many tokens."""

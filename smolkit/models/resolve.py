@@ -103,11 +103,8 @@ def _checked_directory(path: Path) -> Path:
         )
     pickled = any(path.glob("*.bin"))
     if not any(path.glob("*.safetensors")) and not (pickled and ALLOWED.pickle):
-        raise ModelError(
-            "no weights in the safetensors format",
-            where=str(path),
-            fix="Pickled weights can run code when read: convert them, or give smolkit --allow-pickle" if pickled else None,
-        )
+        fix = "Pickled weights can run code when read: convert them, or give smolkit --allow-pickle"
+        raise ModelError("no weights in the safetensors format", where=str(path), fix=fix if pickled else None)
     return path
 
 

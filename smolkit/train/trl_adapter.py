@@ -15,7 +15,6 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners import lora
-from torch.nn.functional import cross_entropy
 from transformers import IntervalStrategy, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -24,7 +23,7 @@ from smolkit.data.render import IGNORED, Example
 from smolkit.errors import RecipeError
 from smolkit.manifest import Manifest, write
 from smolkit.models.device import release_freed_memory
-from smolkit.models.functions import lora_linear
+from smolkit.models.functions import cross_entropy_sum, lora_linear
 from smolkit.models.packed import Rows, hidden_states
 from smolkit.optim.master import MasterAdamW, decay_groups
 from smolkit.train.recipe import FinetuneRecipe, Lora
@@ -141,7 +140,7 @@ def answer_loss(model: torch.nn.Module, batch: Packed) -> torch.Tensor:
     labels = batch["labels"][1:]
     at = (labels != IGNORED).nonzero().squeeze(1)
     hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], Rows(batch["lengths"]), at)
-    return cross_entropy(causal.lm_head(hidden).float(), labels[at], reduction="sum")
+    return cross_entropy_sum(causal.lm_head(hidden), labels[at])
 
 
 def _causal(model: torch.nn.Module) -> Any:
@@ -168,7 +167,8 @@ class _LoraLinear(lora.Linear):
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         name = self.active_adapter[0]
-        if x.ndim != 2 or self.merged or self.disable_adapters or not isinstance(self.lora_dropout[name], torch.nn.Identity):
+        plain = isinstance(self.lora_dropout[name], torch.nn.Identity)
+        if x.ndim != 2 or self.merged or self.disable_adapters or not plain:
             out: torch.Tensor = super().forward(x, *args, **kwargs)
             return out
         base = self.base_layer

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from smolkit import cli
+from smolkit.models import load_model, trust
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -50,3 +54,21 @@ def test_the_path_of_a_model_is_its_directory(
     assert printed(capsys, "path", "bundled").strip() == str(bundled)
     monkeypatch.chdir(bundled.parent)
     assert printed(capsys, "path", f"./{bundled.name}").strip() == bundled.name
+
+
+def test_pickled_weights_are_read_where_the_command_line_allows_them(
+    tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pickle", "remote_code"):
+        monkeypatch.setattr(trust.ALLOWED, name, False)
+    pickled = Path(shutil.copytree(tiny_model_dir, tmp_path / "pickled"))
+    torch.save(load_file(pickled / "model.safetensors"), pickled / "pytorch_model.bin")
+    (pickled / "model.safetensors").unlink()
+    (pickled / "manifest.json").unlink(missing_ok=True)
+
+    assert cli.run(["models", "path", str(pickled)]) == 2
+    assert "give smolkit --allow-pickle" in capsys.readouterr().err
+    assert cli.run(["--allow-pickle", "models", "path", str(pickled)]) == 0
+    assert capsys.readouterr().out == f"{pickled}\n"
+    model = load_model(pickled, dtype=torch.float32)
+    assert torch.equal(model.lm_head.weight, load_model(tiny_model_dir, dtype=torch.float32).lm_head.weight)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -15,3 +19,28 @@ def test_auto_is_bfloat16_only_where_it_is_fast() -> None:
 def test_an_unknown_dtype_gets_the_nearest() -> None:
     with pytest.raises(ModelError, match="Did you mean 'bfloat16'"):
         pick_dtype("bfloat")
+
+
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(), reason="no huge pages here")
+def test_the_heap_that_is_kept_has_huge_pages_and_takes_no_memory() -> None:
+    code = """if True:
+        import re, resource
+        from pathlib import Path
+        import torch
+        from smolkit.models.device import keep_freed_memory
+
+        resident = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        before = resident()
+        keep_freed_memory()
+        print(resident() - before < 2**26)
+        at = torch.ones(2**26).data_ptr()
+        for area in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text()):
+            start, end = (int(edge, 16) for edge in area.split()[0].split("-"))
+            if start <= at < end:
+                print("hg" in area.rpartition("VmFlags:")[2].split())
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck
 
 from smolkit.models import functions
-from smolkit.models.functions import causal_attention, lora_linear, rms_norm, rotate
+from smolkit.models.functions import causal_attention, cross_entropy_sum, lora_linear, rms_norm, rotate
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +82,12 @@ def test_a_lora_layer_adds_its_product_and_leaves_the_weight_alone() -> None:
     assert gradcheck(lambda x, a, b: lora_linear(x, weight, bias, a, b, 0.5), (x, a, b))
     out = lora_linear(x.detach(), weight, None, a, b, 0.5)
     assert [part is not None for part in torch.autograd.grad(out.sum(), (a, b))] == [True, True]
+
+
+def test_cross_entropy_by_parts_is_that_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "_LOGIT_ROWS", 2)
+    logits, targets = _random(5, 7), torch.randint(7, (5,))
+    expected = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+    torch.testing.assert_close(cross_entropy_sum(logits, targets), expected)
+    assert gradcheck(lambda logits: cross_entropy_sum(logits, targets), (logits,))
+    assert cross_entropy_sum(logits[:0], targets[:0]).item() == 0.0

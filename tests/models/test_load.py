@@ -10,6 +10,7 @@ import torch
 
 from smolkit.errors import ModelError
 from smolkit.models import bundled_gguf, cache_argument, load_model, load_tokenizer
+from smolkit.models.trust import ALLOWED
 
 
 @pytest.fixture
@@ -127,3 +128,20 @@ def test_the_cache_is_passed_by_the_name_that_forward_gives_it() -> None:
         def forward(self, cache: object = None) -> None: ...
 
     assert [cache_argument(model()) for model in (Before, Since)] == ["past_key_values", "cache"]
+
+
+def test_code_that_comes_with_a_model_runs_only_where_it_is_trusted(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    _edit_config(copy, model_type="own", auto_map={"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"})
+    (copy / "own.py").write_text(
+        "from transformers import LlamaConfig, LlamaForCausalLM\n"
+        "class Config(LlamaConfig):\n    model_type = 'own'\n"
+        "class Model(LlamaForCausalLM):\n    config_class = Config\n"
+    )
+    with pytest.raises(ModelError, match=r"copy: this model cannot be loaded") as caught:
+        load_model(copy, dtype=torch.float32)
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(ALLOWED, "remote_code", True)
+    assert type(load_model(copy, dtype=torch.float32)).__module__.endswith("own")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from smolkit.runtime.extractor import Extractor
 
 
-@pytest.mark.parametrize("long", [1024, 40, 0])
+@pytest.mark.parametrize("long", [2048, 40, 0])
 def test_ragged_steps_give_the_logits_of_a_plain_forward_pass(
     tiny: Extractor, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, long: int
 ) -> None:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from smolkit.data.batches import Packed, collate
+from smolkit.data.batches import MicroBatch, Packed, collate
 from smolkit.errors import ModelError
 from smolkit.models import load_model, packed
 from smolkit.models.packed import Rows, hidden_states
@@ -32,13 +33,46 @@ def test_packed_rows_have_the_loss_that_the_model_itself_gives_each(prepared: Pr
     model = load_model(tiny_model_dir, dtype=torch.float32)
     for micro in prepared.steps[0]:
         assert len(micro.rows) > 1
-        own = 0.0
-        for row in micro.rows:
-            example = prepared.examples[row]
-            ids, labels = torch.tensor([example.ids]), torch.tensor([example.labels])
-            own += model(input_ids=ids, labels=labels).loss.item() * example.answer_length
+        own = _own_loss(model, prepared, micro).item()
         assert answer_loss(model, collate(micro, prepared.examples, 0)).item() == pytest.approx(own, rel=1e-4)
     assert model.config._attn_implementation == "sdpa"
+
+
+def _own_loss(model: torch.nn.Module, prepared: Prepared, micro: MicroBatch) -> torch.Tensor:
+    """The loss of a micro-batch by transformers' forward pass, row by row."""
+    losses = []
+    for row in micro.rows:
+        example = prepared.examples[row]
+        ids, labels = torch.tensor([example.ids]), torch.tensor([example.labels])
+        losses.append(model(input_ids=ids, labels=labels).loss * example.answer_length)
+    return torch.stack(losses).sum()
+
+
+def test_a_model_of_another_kind_runs_through_its_own_forward_pass(prepared: Prepared, tiny_model_dir: Path) -> None:
+    tiny = load_model(tiny_model_dir, dtype=torch.float32).config
+    torch.manual_seed(0)
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=tiny.vocab_size, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        )
+    ).eval()  # fmt: skip
+    micro = prepared.steps[0][0]
+    loss = answer_loss(model, collate(micro, prepared.examples, 0))
+    assert loss.item() == pytest.approx(_own_loss(model, prepared, micro).item(), rel=1e-4)
+
+
+def test_adapters_get_the_gradients_that_peft_gives_them(prepared: Prepared, tiny_model_dir: Path) -> None:
+    model = add_lora(load_model(tiny_model_dir, dtype=torch.float32), Lora(), seed=0)
+    trained = {name: part for name, part in model.named_parameters() if part.requires_grad}
+    for name, part in trained.items():
+        if "lora_B" in name:
+            torch.nn.init.normal_(part, std=0.02)
+    micro = prepared.steps[0][0]
+    ours = torch.autograd.grad(answer_loss(model, collate(micro, prepared.examples, 0)), list(trained.values()))
+    theirs = torch.autograd.grad(_own_loss(model, prepared, micro), list(trained.values()))
+    for name, mine, expected in zip(trained, ours, theirs, strict=True):
+        assert float((mine - expected).norm() / expected.norm()) < 1e-4, name
 
 
 def test_no_row_sees_another(prepared: Prepared, tiny_model_dir: Path) -> None:
@@ -63,7 +97,7 @@ def test_short_and_long_rows_take_different_kernels_for_the_same_gradients(
     model = load_model(tiny_model_dir, dtype=torch.float32)
     batch = _batches(prepared)[0]
     gradients = []
-    for long in (1024, 0):
+    for long in (2048, 0):
         monkeypatch.setattr(packed, "_LONG", long)
         model.zero_grad()
         answer_loss(model, batch).backward()
