@@ -36,8 +36,9 @@ def test_the_heap_that_is_kept_has_huge_pages_and_takes_no_memory() -> None:
         before = resident()
         keep_freed_memory()
         print(resident() - before < 2**26)
-        at = torch.ones(2**22).data_ptr()
-        for area in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text()):
+        block = torch.ones(2**22)
+        at = block.data_ptr() + block.nbytes // 2
+        for area in re.split(r"\\n(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text()):
             start, end = (int(edge, 16) for edge in area.split()[0].split("-"))
             if start <= at < end:
                 print("hg" in area.rpartition("VmFlags:")[2].split())
