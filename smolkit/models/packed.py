@@ -66,6 +66,8 @@ class Rows:
     """How a sequence is cut into rows; tokens after the last row are filler that attends to nothing."""
 
     lengths: Sequence[int]
+    shared: int = 0
+    """Tokens in front, before the first row, to which every row attends as if it began with them."""
     before: Sequence[KeyValues] | None = None
     """What stands before each row, and is extended by it."""
     masks: Masks = field(default_factory=dict)
@@ -164,18 +166,22 @@ def _attention_of_transformers(
 
 def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, layer: int) -> torch.Tensor:
     """Attention of each row to itself and what stands before it: [tokens, heads, head size], q already scaled."""
-    filler = len(q) - sum(rows.lengths)
-    parts = [states.split([*rows.lengths, filler]) for states in (q, k, v)]
+    filler = len(q) - rows.shared - sum(rows.lengths)
+    parts = [states.split([rows.shared, *rows.lengths, filler]) for states in (q, k, v)]
+    _, shared_k, shared_v = (part[0] for part in parts)
     found = []
-    for row, (queries, keys, values) in enumerate(zip(*(part[:-1] for part in parts), strict=True)):
+    for number, (queries, keys, values) in enumerate(zip(*(part[:-1] for part in parts), strict=True)):
         if not len(queries):
             continue
-        keys, values, end = keys.transpose(0, 1), values.transpose(0, 1), len(queries)
+        if rows.shared and number:
+            keys, values = torch.cat([shared_k, keys]), torch.cat([shared_v, values])
+        keys, values, end = keys.transpose(0, 1), values.transpose(0, 1), len(keys)
         if rows.before is None:
             keys, values = keys.contiguous(), values.contiguous()
         else:
-            end += rows.before[row].length
-            keys, values = rows.before[row].put(layer, keys, values)
+            before = rows.before[number - 1]
+            end += before.length
+            keys, values = before.put(layer, keys, values)
         attend = _attend_fused if q.is_cuda or end > _LONG else causal_attention
         found.append(attend(queries, keys, values, end, rows.masks))
     return torch.cat([*found, torch.zeros_like(parts[0][-1])])

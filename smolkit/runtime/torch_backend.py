@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from smolkit.data.batches import MIN_SHARED, common_prefix
 from smolkit.data.render import TokenizerEncoder
 from smolkit.manifest import read_optional
 from smolkit.models import load_model, load_tokenizer, resolve
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-_MIN_SHARED = 16
-"""Shorter common beginnings are not worth a pass of their own."""
 _PASS_TOKENS = 4096
 """Prompt tokens that are read at once."""
 _ROOM = 256
@@ -81,8 +80,8 @@ class TorchBackend:
 
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[list[int]]) -> NDArray[np.float32]:
-        shared = _common_prefix(prompts)
-        if len(shared) < _MIN_SHARED:
+        shared = common_prefix(prompts)
+        if len(shared) < MIN_SHARED:
             shared = []
         before = self._begin(shared)
         self._rows = [before.copy(room=len(prompt) + _ROOM) for prompt in prompts]
@@ -111,7 +110,7 @@ class TorchBackend:
         )
         lengths = [len(part) for part in tokens]
         ends = (torch.tensor(lengths).cumsum(0) - 1).clamp(min=0)
-        return hidden_states(self.model, ids, positions.to(device), Rows(lengths, rows), ends.to(device))
+        return hidden_states(self.model, ids, positions.to(device), Rows(lengths, before=rows), ends.to(device))
 
     def _begin(self, shared: list[int]) -> KeyValues:
         """What all prompts begin with, computed once for as many batches as begin so."""
@@ -132,14 +131,6 @@ def _passes(lengths: Sequence[int]) -> Iterator[slice]:
             start, tokens = row, 0
         tokens += length
     yield slice(start, len(lengths))
-
-
-def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:
-    """The longest beginning that all prompts share and none ends within."""
-    first, last = min(prompts), max(prompts)
-    longest = min(len(first), len(last), *(len(prompt) - 1 for prompt in prompts))
-    size = next((at for at in range(longest) if first[at] != last[at]), longest)
-    return first[:size]
 
 
 def _as_list(ids: int | list[int] | None) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smolkit.data.batches import Step, collate, plan_steps
+from smolkit.data.batches import Step, collate, plan_steps, share_prompts
 from smolkit.data.render import IGNORED, Example, TokenizerEncoder, encode_example
 from smolkit.data.rows import Row, read_rows, validate_rows
 from smolkit.data.synth import generate
@@ -53,7 +53,8 @@ class Prepared:
         return [sum(lengths[row] for micro in step for row in micro.rows) for step in self.steps]
 
     @property
-    def padded_tokens(self) -> int:
+    def computed_tokens(self) -> int:
+        """Tokens that run through the model: with padding, and shared prompts once."""
         return sum(micro.length for step in self.steps for micro in step)
 
 
@@ -72,6 +73,7 @@ def prepare(recipe: FinetuneRecipe) -> Prepared:
         pad_to=recipe.batch.pad_to,
         seed=recipe.seed,
     )
+    steps = share_prompts(steps, examples, recipe.batch.pad_to)
     if not steps:
         raise DataError(f"{recipe.epochs:g} epochs of {len(examples)} rows are less than half a row")
     prepared = Prepared(
@@ -135,18 +137,23 @@ def check_batches(prepared: Prepared) -> None:
         raise DataError("padding and end of answer are one token, so the model would not learn to stop")
     for micro in prepared.steps[0]:
         batch = collate(micro, prepared.examples, pad_id)
-        start = 0
+        start = batch["shared"]
+        if bool((batch["labels"][:start] != IGNORED).any()):
+            raise DataError("the prompt carries labels", where=prepared.examples[micro.rows[0]].row)
         for row in micro.rows:
             example = prepared.examples[row]
-            here = slice(start, start + len(example.ids))
+            own = len(example.ids) - batch["shared"]
+            here = slice(start, start + own)
             start = here.stop
+            if batch["input_ids"][: batch["shared"]].tolist() != example.ids[: batch["shared"]]:
+                raise DataError("the row does not begin with what its batch shares", where=example.row)
             labelled = batch["labels"][here] != IGNORED
             learnt = batch["input_ids"][here][labelled].tolist()
             if learnt != example.ids[example.prompt_length :] or learnt != batch["labels"][here][labelled].tolist():
                 raise DataError("the labels of the batch are not the row's answer", where=example.row)
             if learnt[-1:] != [end_id] or end_id in learnt[:-1]:
                 raise DataError("the answer does not end with its end token, once", where=example.row)
-            if bool(labelled[: example.prompt_length].any()):
+            if bool(labelled[: own - example.answer_length].any()):
                 raise DataError("the prompt carries labels", where=example.row)
 
 
@@ -165,8 +172,10 @@ def make_plan(prepared: Prepared, model: PreTrainedModel, trainable: int, bytes_
     plan.add("longest_row_tokens", max(lengths), f"mean {sum(lengths) / len(lengths):.0f}")
     plan.add("answer_tokens_share", round(answer_tokens / sum(lengths), 3), "the only ones with loss")
     plan.add("steps", len(prepared.steps), f"{recipe.batch.rows} rows each")
-    plan.add("tokens", tokens, f"padding adds {prepared.padded_tokens / tokens - 1:.1%}")
-    plan.add("training_flops", float(6 * total * tokens), "6 N per token, attention not counted")
+    saved = 1 - prepared.computed_tokens / tokens
+    plan.add("tokens", tokens, f"shared prompts save {saved:.1%}" if saved > 0 else f"padding adds {-saved:.1%}")
+    flops = float(6 * total * prepared.computed_tokens)
+    plan.add("training_flops", flops, "6 N per computed token, attention not counted")
     plan.add("learning_rate", recipe.optimizer.lr, f"{recipe.schedule.kind}, warmup {recipe.schedule.warmup:g}")
     plan.add("dtype", str(model.dtype).removeprefix("torch."), "float32 masters and gradients")
     plan.add("memory_estimate_gib", round(memory_estimate(prepared, model, trainable, bytes_per_weight) / 2**30, 1))

@@ -139,7 +139,8 @@ def answer_loss(model: torch.nn.Module, batch: Packed) -> torch.Tensor:
     causal = _causal(model)
     labels = batch["labels"][1:]
     at = (labels != IGNORED).nonzero().squeeze(1)
-    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], Rows(batch["lengths"]), at)
+    rows = Rows(batch["lengths"], batch["shared"])
+    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], rows, at)
     return cross_entropy_sum(causal.lm_head(hidden), labels[at])
 
 

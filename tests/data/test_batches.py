@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from smolkit.data.batches import collate, plan_steps
+from smolkit.data.batches import MIN_SHARED, MicroBatch, collate, plan_steps, share_prompts
 from smolkit.data.render import IGNORED, Example
 
 LENGTHS = [20 + (37 * at) % 400 for at in range(101)]
@@ -56,3 +56,29 @@ def test_rows_follow_one_another_and_filler_carries_no_label() -> None:
     assert batch["labels"].tolist() == [IGNORED, IGNORED, 7, 8, IGNORED, 9, IGNORED, IGNORED]
     assert batch["position_ids"].tolist() == [0, 1, 2, 3, 0, 1, 0, 0]
     assert batch["lengths"] == (4, 2)
+
+
+def test_what_all_prompts_begin_with_stands_there_once() -> None:
+    common = list(range(100, 100 + MIN_SHARED))
+    examples = [Example([*common, 5, 6, 7], MIN_SHARED + 1, "a"), Example([*common, 8, 9], MIN_SHARED + 1, "b")]
+    (step,) = share_prompts([(MicroBatch((0, 1), 40),)], examples, 4)
+    assert step == (MicroBatch((0, 1), 24, MIN_SHARED),)
+    batch = collate(step[0], examples, pad_id=0)
+    assert batch["input_ids"].tolist() == [*common, 5, 6, 7, 8, 9, 0, 0, 0]
+    assert batch["labels"].tolist() == [*[IGNORED] * MIN_SHARED, IGNORED, 6, 7, IGNORED, 9, *[IGNORED] * 3]
+    after = MIN_SHARED
+    assert batch["position_ids"].tolist() == [*range(after), after, after + 1, after + 2, after, after + 1, 0, 0, 0]
+    assert batch["lengths"] == (3, 2)
+
+
+def test_a_prompt_that_is_all_shared_keeps_a_token_of_its_own() -> None:
+    common = list(range(100, 101 + MIN_SHARED))
+    examples = [Example([*common, 5], len(common), "a"), Example([*common, 6], len(common), "b")]
+    ((micro,),) = share_prompts([(MicroBatch((0, 1), 40),)], examples, 4)
+    assert micro.shared == len(common) - 1
+
+
+def test_a_row_alone_and_a_short_beginning_are_left_as_they_are() -> None:
+    examples = [Example([1, 2, 3, 4], 3, "a"), Example([1, 2, 5, 6], 3, "b")]
+    steps = [(MicroBatch((0,), 4),), (MicroBatch((0, 1), 8),)]
+    assert share_prompts(steps, examples, 4) == steps

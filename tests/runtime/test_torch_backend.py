@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from smolkit.data.batches import common_prefix
 from smolkit.models import load_model, packed
-from smolkit.runtime.torch_backend import _common_prefix, _passes
+from smolkit.runtime.torch_backend import _passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +36,9 @@ def test_ragged_steps_give_the_logits_of_a_plain_forward_pass(
 
 
 def test_the_shared_beginning_leaves_every_prompt_a_token() -> None:
-    assert _common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == [1, 2]
-    assert _common_prefix([[1, 2, 9], [1, 3, 9]]) == [1]
-    assert _common_prefix([[7, 8]]) == [7]
+    assert common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == [1, 2]
+    assert common_prefix([[1, 2, 9], [1, 3, 9]]) == [1]
+    assert common_prefix([[7, 8]]) == [7]
 
 
 def test_a_row_that_outgrows_its_room_goes_on(tiny: Extractor, tiny_model_dir: Path) -> None:

@@ -51,7 +51,11 @@ def test_labels_that_are_not_the_answer_are_refused(make_recipe: MakeRecipe, fau
         check_batches(prepared)
 
 
-def test_steps_count_real_tokens(make_recipe: MakeRecipe) -> None:
+def test_steps_count_real_tokens_and_compute_what_prompts_share_once(make_recipe: MakeRecipe) -> None:
     prepared = prepare(make_recipe(epochs=2))
     assert sum(prepared.step_tokens) == 2 * sum(prepared.lengths)
-    assert prepared.padded_tokens >= sum(prepared.step_tokens)
+    micro_batches = [micro for step in prepared.steps for micro in step]
+    saved = sum((len(micro.rows) - 1) * micro.shared for micro in micro_batches)
+    padding = prepared.computed_tokens - (sum(prepared.step_tokens) - saved)
+    assert saved > 0
+    assert 0 <= padding < len(micro_batches) * prepared.recipe.batch.pad_to

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from smolkit.data.batches import MicroBatch, Packed, collate
+from smolkit.data.batches import MIN_SHARED, MicroBatch, Packed, collate
 from smolkit.errors import ModelError
 from smolkit.models import load_model, packed
 from smolkit.models.packed import Rows, hidden_states
@@ -33,6 +33,7 @@ def test_packed_rows_have_the_loss_that_the_model_itself_gives_each(prepared: Pr
     model = load_model(tiny_model_dir, dtype=torch.float32)
     for micro in prepared.steps[0]:
         assert len(micro.rows) > 1
+        assert micro.shared >= MIN_SHARED
         own = _own_loss(model, prepared, micro).item()
         assert answer_loss(model, collate(micro, prepared.examples, 0)).item() == pytest.approx(own, rel=1e-4)
     assert model.config._attn_implementation == "sdpa"
@@ -78,16 +79,17 @@ def test_adapters_get_the_gradients_that_peft_gives_them(prepared: Prepared, tin
 def test_no_row_sees_another(prepared: Prepared, tiny_model_dir: Path) -> None:
     model = load_model(tiny_model_dir, dtype=torch.float32)
     batch = _batches(prepared)[0]
-    changed = batch["input_ids"].clone()
-    changed[: batch["lengths"][0]] += 1
+    start, changed = batch["shared"], batch["input_ids"].clone()
+    first, end = start + batch["lengths"][0], start + sum(batch["lengths"])
+    changed[start:first] += 1
 
     def states(ids: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return hidden_states(model, ids, batch["position_ids"], Rows(batch["lengths"]))
+            return hidden_states(model, ids, batch["position_ids"], Rows(batch["lengths"], start))
 
     before, after = states(batch["input_ids"]), states(changed)
-    first, end = batch["lengths"][0], sum(batch["lengths"])
-    assert float((before[:first] - after[:first]).abs().max()) > 1e-3
+    assert float((before[start:first] - after[start:first]).abs().max()) > 1e-3
+    torch.testing.assert_close(before[:start], after[:start], rtol=0, atol=0)
     torch.testing.assert_close(before[first:end], after[first:end], rtol=0, atol=0)
 
 
