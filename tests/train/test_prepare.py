@@ -36,18 +36,27 @@ def test_rows_that_are_too_long_are_named_and_refused_or_skipped(make_recipe: Ma
     assert max(prepared.lengths) <= 170
 
 
-@pytest.mark.parametrize("fault", ["prompt labelled", "end missing", "end twice"])
-def test_labels_that_are_not_the_answer_are_refused(make_recipe: MakeRecipe, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("prompt labelled", "not the row's answer"),
+        ("end missing", "end token, once"),
+        ("end twice", "end token, once"),
+        ("another beginning", "does not begin with what its batch shares"),
+    ],
+)
+def test_labels_that_are_not_the_answer_are_refused(make_recipe: MakeRecipe, fault: str, message: str) -> None:
     prepared = prepare(make_recipe())
-    row = prepared.steps[0][0].rows[0]
+    row = prepared.steps[0][0].rows[1]
     example = prepared.examples[row]
     end = prepared.tokenizer.eos_token_id
     prepared.examples[row] = {
         "prompt labelled": dataclasses.replace(example, prompt_length=3),
         "end missing": dataclasses.replace(example, ids=example.ids[:-1]),
         "end twice": dataclasses.replace(example, ids=[*example.ids, end]),
+        "another beginning": dataclasses.replace(example, ids=[end, *example.ids[1:]]),
     }[fault]
-    with pytest.raises(DataError, match="end token, once"):
+    with pytest.raises(DataError, match=message):
         check_batches(prepared)
 
 
