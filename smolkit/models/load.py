@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,11 @@ from smolkit.models.trust import ALLOWED
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+# What transformers raises for configs and weights that are broken, pickles among them, and for code that does not load.
+_UNREADABLE = (
+    OSError, ValueError, KeyError, IndexError, EOFError, RuntimeError, ImportError, SyntaxError, pickle.UnpicklingError,
+)  # fmt: skip
 
 
 def load_model(name: str | Path, *, dtype: torch.dtype) -> PreTrainedModel:
@@ -35,8 +41,8 @@ def load_model(name: str | Path, *, dtype: torch.dtype) -> PreTrainedModel:
             use_safetensors=None if ALLOWED.pickle else True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as exc:
-        line = str(exc).strip().partition("\n")[0]
+    except (*_UNREADABLE, SafetensorError, StrictDataclassError) as exc:
+        line = str(exc).strip().partition("\n")[0] or type(exc).__name__
         raise ModelError(f"this model cannot be loaded ({line})", where=str(directory)) from exc
     check_filled(report, directory)
     return model.eval()

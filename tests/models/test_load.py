@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from smolkit.errors import ModelError
 from smolkit.models import bundled_gguf, cache_argument, load_model, load_tokenizer
@@ -145,3 +146,28 @@ def test_code_that_comes_with_a_model_runs_only_where_it_is_trusted(
     assert "\n" not in str(caught.value)
     monkeypatch.setattr(ALLOWED, "remote_code", True)
     assert type(load_model(copy, dtype=torch.float32)).__module__.endswith("own")
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", "cut short"])
+def test_a_pickle_that_is_none_or_was_cut_short_is_one_line(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | str
+) -> None:
+    monkeypatch.setattr(ALLOWED, "pickle", True)
+    weights = copy / "pytorch_model.bin"
+    torch.save(load_file(copy / "model.safetensors"), weights)
+    (copy / "model.safetensors").unlink()
+    weights.write_bytes(weights.read_bytes()[:1000] if isinstance(content, str) else content)
+    with pytest.raises(ModelError, match="this model cannot be loaded") as caught:
+        load_model(copy, dtype=torch.float32)
+    assert "\n" not in str(caught.value)
+
+
+def test_code_of_a_model_that_does_not_load_is_one_line(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(ALLOWED, "remote_code", True)
+    _edit_config(copy, model_type="broken", auto_map={"AutoConfig": "broken.Config"})
+    (copy / "broken.py").write_text("import no_such_package_anywhere\n")
+    with pytest.raises(ModelError, match="this model cannot be loaded"):
+        load_model(copy, dtype=torch.float32)
