@@ -49,19 +49,24 @@ class Packed(TypedDict):
     """Tokens of each row after those."""
 
 
-def plan_steps(
-    lengths: Sequence[int], *, rows_per_step: int, epochs: float, micro_tokens: int, pad_to: int, seed: int
-) -> list[Step]:
-    """Every optimizer step of a run over rows of the given lengths in tokens.
-
-    A fraction of an epoch takes that share of the last shuffled pass. The last step of a run may be smaller.
-    """
-    order: list[int] = []
+def shuffled_passes(rows: int, epochs: float, seed: int) -> list[list[int]]:
+    """The rows in the order of each pass over them; a fraction of an epoch takes that share of the last pass."""
+    passes = []
     whole = int(epochs)
     for epoch in range(whole + (epochs > whole)):
-        shuffled = list(range(len(lengths)))
+        shuffled = list(range(rows))
         random.Random(f"{seed}:{epoch}").shuffle(shuffled)
-        order += shuffled if epoch < whole else shuffled[: round(len(lengths) * (epochs - whole))]
+        passes.append(shuffled if epoch < whole else shuffled[: round(rows * (epochs - whole))])
+    return passes
+
+
+def plan_steps(
+    order: Sequence[int], lengths: Sequence[int], *, rows_per_step: int, micro_tokens: int, pad_to: int
+) -> list[Step]:
+    """Every optimizer step of a run that takes rows of the given lengths in tokens in this order.
+
+    The last step may be smaller.
+    """
     groups = [order[start : start + rows_per_step] for start in range(0, len(order), rows_per_step)]
     return [_micro_batches(group, lengths, micro_tokens, pad_to) for group in groups]
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smolkit.data.batches import Step, collate, plan_steps, share_prompts
+from smolkit.data.batches import Step, collate, plan_steps, share_prompts, shuffled_passes
+from smolkit.data.redraw import redraw
 from smolkit.data.render import IGNORED, Example, TokenizerEncoder, encode_example
 from smolkit.data.rows import Row, read_rows, validate_rows
 from smolkit.data.synth import generate
@@ -36,11 +37,14 @@ class Prepared:
     tokenizer: PreTrainedTokenizerFast
     prompt_format: PromptFormat
     examples: list[Example]
+    """Each row, then each redrawn row of later passes."""
     skipped: list[str]
     """Rows longer than `data.max_length`, as file:row."""
     rows_by_source: dict[str, int]
     dev: list[Row]
     steps: list[Step]
+    redrawn: int = 0
+    """How many of the examples are redrawn rows."""
 
     @property
     def lengths(self) -> list[int]:
@@ -64,18 +68,20 @@ def prepare(recipe: FinetuneRecipe) -> Prepared:
     prompt_format = get_format(recipe.prompt_format)
     choose_padding(tokenizer, prompt_format)
     sources = [(source, read_source(source, recipe.seed)) for source in recipe.data.train]
-    examples, skipped = _render(sources, prompt_format, tokenizer, recipe)
+    rows, examples, skipped = _render(sources, prompt_format, tokenizer, recipe)
+    passes = shuffled_passes(len(examples), recipe.epochs, recipe.seed)
+    if recipe.data.redraw:
+        passes = _redrawn(passes, rows, examples, prompt_format, tokenizer, recipe)
     steps = plan_steps(
+        [index for turn in passes for index in turn],
         [len(example.ids) for example in examples],
         rows_per_step=recipe.batch.rows,
-        epochs=recipe.epochs,
         micro_tokens=recipe.batch.micro_tokens,
         pad_to=recipe.batch.pad_to,
-        seed=recipe.seed,
     )
     steps = share_prompts(steps, examples, recipe.batch.pad_to)
     if not steps:
-        raise DataError(f"{recipe.epochs:g} epochs of {len(examples)} rows are less than half a row")
+        raise DataError(f"{recipe.epochs:g} epochs of {len(rows)} rows are less than half a row")
     prepared = Prepared(
         recipe=recipe,
         tokenizer=tokenizer,
@@ -85,6 +91,7 @@ def prepare(recipe: FinetuneRecipe) -> Prepared:
         rows_by_source={source.name: len(rows) for source, rows in sources},
         dev=[row for source in recipe.data.dev for row in read_source(source, recipe.seed)],
         steps=steps,
+        redrawn=len(examples) - len(rows),
     )
     check_batches(prepared)
     return prepared
@@ -167,6 +174,8 @@ def make_plan(prepared: Prepared, model: PreTrainedModel, trainable: int, bytes_
     plan.add("trainable_parameters", trainable)
     for name, rows in prepared.rows_by_source.items():
         plan.add("rows", rows, f"{name}, {recipe.epochs:g} epochs")
+    if prepared.redrawn:
+        plan.add("rows_redrawn", prepared.redrawn, "other dates and figures in later passes")
     plan.add("rows_too_long", len(prepared.skipped), _name_some(prepared.skipped))
     plan.add("dev_rows", len(prepared.dev), "no F1 while training" if not prepared.dev else "")
     plan.add("longest_row_tokens", max(lengths), f"mean {sum(lengths) / len(lengths):.0f}")
@@ -202,14 +211,20 @@ def _render(
     prompt_format: PromptFormat,
     tokenizer: PreTrainedTokenizerFast,
     recipe: FinetuneRecipe,
-) -> tuple[list[Example], list[str]]:
+) -> tuple[list[Row], list[Example], list[str]]:
+    """The rows that fit with their examples, and where the others stand."""
     encode = TokenizerEncoder(tokenizer)
+    kept: list[Row] = []
     examples: list[Example] = []
     long: list[Example] = []
     for source, rows in sources:
         for number, row in enumerate(rows, start=1):
             example = encode_example(row, prompt_format, encode, where=f"{locate(source.name, number)} (id {row.id})")
-            (long if len(example.ids) > recipe.data.max_length else examples).append(example)
+            if len(example.ids) > recipe.data.max_length:
+                long.append(example)
+            else:
+                kept.append(row)
+                examples.append(example)
     if long and recipe.data.too_long == "refuse":
         raise RowErrors(
             [
@@ -223,7 +238,29 @@ def _render(
         )
     if not examples:
         raise DataError(f"no row fits in data.max_length = {recipe.data.max_length} tokens")
-    return examples, [example.row for example in long]
+    return kept, examples, [example.row for example in long]
+
+
+def _redrawn(
+    passes: Sequence[Sequence[int]],
+    rows: Sequence[Row],
+    examples: list[Example],
+    prompt_format: PromptFormat,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: FinetuneRecipe,
+) -> list[list[int]]:
+    """The passes, the later ones over redrawn rows, whose examples are added; what grew too long stays as it was."""
+    encode = TokenizerEncoder(tokenizer)
+
+    def other(index: int, turn: int) -> int:
+        row = redraw(rows[index], random.Random(f"{recipe.seed}:{turn}:{index}"))
+        example = encode_example(row, prompt_format, encode, where=examples[index].row)
+        if row is rows[index] or len(example.ids) > recipe.data.max_length:
+            return index
+        examples.append(example)
+        return len(examples) - 1
+
+    return [[other(index, turn) if turn else index for index in order] for turn, order in enumerate(passes)]
 
 
 def _name_some(rows: Sequence[str]) -> str:

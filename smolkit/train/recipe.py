@@ -53,6 +53,8 @@ class Data(Section):
     """Longest prompt with answer, in tokens. Nothing is ever truncated."""
     too_long: Literal["refuse", "skip"] = "refuse"
     """Whether longer rows stop the run, or are left out, counted and named."""
+    redraw: bool = False
+    """Whether every pass over the rows after the first has other dates and figures in text and output alike."""
 
 
 class Lora(Section):

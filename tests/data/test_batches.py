@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from smolkit.data.batches import MIN_SHARED, MicroBatch, collate, plan_steps, share_prompts
+from smolkit.data.batches import MIN_SHARED, MicroBatch, collate, plan_steps, share_prompts, shuffled_passes
 from smolkit.data.render import IGNORED, Example
 
 LENGTHS = [20 + (37 * at) % 400 for at in range(101)]
 
 
 def _plan(epochs: float = 1, seed: int = 0, micro_tokens: int = 1024) -> list[tuple]:
-    return plan_steps(LENGTHS, rows_per_step=8, epochs=epochs, micro_tokens=micro_tokens, pad_to=16, seed=seed)
+    order = [row for turn in shuffled_passes(len(LENGTHS), epochs, seed) for row in turn]
+    return plan_steps(order, LENGTHS, rows_per_step=8, micro_tokens=micro_tokens, pad_to=16)
 
 
 def test_every_row_comes_once_an_epoch() -> None:
@@ -44,13 +45,13 @@ def test_few_micro_batches_hold_a_step() -> None:
 
 
 def test_a_longer_row_than_a_micro_batch_stands_alone() -> None:
-    steps = plan_steps([5000, 10], rows_per_step=2, epochs=1, micro_tokens=64, pad_to=16, seed=0)
+    steps = plan_steps([1, 0], [5000, 10], rows_per_step=2, micro_tokens=64, pad_to=16)
     assert sorted(micro.rows for micro in steps[0]) == [(0,), (1,)]
 
 
 def test_rows_follow_one_another_and_filler_carries_no_label() -> None:
     examples = [Example([5, 6, 7, 8], 2, "a"), Example([5, 9], 1, "b")]
-    ((micro,),) = plan_steps([4, 2], rows_per_step=2, epochs=1, micro_tokens=8, pad_to=4, seed=0)
+    ((micro,),) = plan_steps([0, 1], [4, 2], rows_per_step=2, micro_tokens=8, pad_to=4)
     batch = collate(micro, examples, pad_id=0)
     assert batch["input_ids"].tolist() == [5, 6, 7, 8, 5, 9, 0, 0]
     assert batch["labels"].tolist() == [IGNORED, IGNORED, 7, 8, IGNORED, 9, IGNORED, IGNORED]

@@ -36,6 +36,20 @@ def test_rows_that_are_too_long_are_named_and_refused_or_skipped(make_recipe: Ma
     assert max(prepared.lengths) <= 170
 
 
+def test_later_passes_are_redrawn_where_the_recipe_says_so(make_recipe: MakeRecipe) -> None:
+    data = {"train": [{"synth": {"rows": 12, "level": "plain"}}]}
+    plain = prepare(make_recipe(data=data, epochs=1.5))
+    assert (len(plain.examples), plain.redrawn) == (12, 0)
+    redrawn = prepare(make_recipe(data={**data, "redraw": True}, epochs=1.5))
+    assert redrawn.examples[:12] == plain.examples
+    assert 0 < redrawn.redrawn <= 6
+    used = [row for step in redrawn.steps for micro in step for row in micro.rows]
+    assert {*range(12, len(redrawn.examples))} < {*used}
+    originals = {tuple(example.ids) for example in plain.examples}
+    assert not any(tuple(example.ids) in originals for example in redrawn.examples[12:])
+    assert prepare(make_recipe(data={**data, "redraw": True}, epochs=1.5)).examples == redrawn.examples
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
