@@ -32,7 +32,7 @@ def extraction(
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings, too.")] = False,
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = _MAX_NEW_TOKENS,
-    out: Annotated[Path | None, typer.Option(help="Write report.json, report.md and f1.png there.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the report and every answer there.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score template filling with F1 Levenshtein: a table, and with --out a report with the worst documents."""

@@ -1,4 +1,4 @@
-"""Writes down an evaluation: report.json for programs, report.md for people, f1.png for the eye, and a terminal table.
+"""Writes down an evaluation: figures for programs, a report and a plot for people, every answer, a terminal table.
 
 The figures come from `smolkit.evals.extraction`; nothing is computed here but their layout.
 """
@@ -21,7 +21,7 @@ from smolkit.manifest import staged_file
 if TYPE_CHECKING:
     from rich.table import Table
 
-FILES = ("report.json", "report.md", "f1.png")
+FILES = ("report.json", "report.md", "f1.png", "predictions.jsonl")
 
 PUBLISHED = (
     ("NuExtract 1.5 tiny", "0.5B", 0.57),
@@ -40,19 +40,21 @@ _RAW = 400
 
 
 def write_report(result: EvalResult, out_dir: str | Path, *, title: str, context: Mapping[str, Any]) -> Path:
-    """Write the three `FILES` into `out_dir` and return the path of report.md.
+    """Write the `FILES` into `out_dir` and return the path of report.md.
 
     `context` says what was measured (model, data, runtime, command, ...); JSON values. Each file is written aside
     first, and none is renamed before all are written.
     """
     out_dir = Path(out_dir)
     with ExitStack() as stack:
-        as_json, as_text, as_plot = (stack.enter_context(staged_file(out_dir / name)) for name in FILES)
+        as_json, as_text, as_plot, as_rows = (stack.enter_context(staged_file(out_dir / name)) for name in FILES)
         content = json.dumps(_content(result, title, context), indent=2, ensure_ascii=False)
         # A lone surrogate, which a model may well write, is no UTF-8; its escape means the same in JSON.
         as_json.write_text(content + "\n", encoding="utf-8", errors="backslashreplace")
         as_text.write_text(render(result, title, context), encoding="utf-8", errors="backslashreplace")
         _plot(result, as_plot, title)
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in _predictions(result))
+        as_rows.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
     return out_dir / "report.md"
 
 
@@ -72,6 +74,14 @@ def _content(result: EvalResult, title: str, context: Mapping[str, Any]) -> dict
             for one in result.worst()
         ],
     }  # fmt: skip
+
+
+def _predictions(result: EvalResult) -> Iterator[dict[str, Any]]:
+    """Every answer as `smolkit eval extraction --predictions` takes it, with its F1; missing ones are left out."""
+    for one in result.documents:
+        if one.status != "missing":
+            answer = {"raw": one.raw} if one.raw else {"output": one.pred}
+            yield {"id": one.id, **answer, "f1": one.score.f1}
 
 
 def _plot(result: EvalResult, path: Path, title: str) -> None:

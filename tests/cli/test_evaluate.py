@@ -8,6 +8,7 @@ import pytest
 from smolkit.cli import run
 from smolkit.data.rows import write_rows
 from smolkit.data.synth import generate
+from smolkit.evals.report import FILES
 
 
 def test_predictions_of_any_system_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,4 +29,4 @@ def test_a_model_is_run_and_reported(tiny_model_dir: Path, tmp_path: Path, capsy
     arguments = ["--data", str(tmp_path / "rows.jsonl"), "--model", str(tiny_model_dir), "--max-new-tokens", "16"]
     assert run(["eval", "extraction", *arguments, "--out", str(tmp_path / "report")]) == 0
     assert "F1" in capsys.readouterr().out
-    assert {file.name for file in (tmp_path / "report").iterdir()} == {"report.json", "report.md", "f1.png"}
+    assert {file.name for file in (tmp_path / "report").iterdir()} == {*FILES}

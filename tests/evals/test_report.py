@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from smolkit.evals.extraction import score_predictions
+from smolkit.evals.extraction import load_predictions, score_predictions
 from smolkit.evals.report import FILES, PUBLISHED, terminal_table, write_report
 
 ROWS = [
@@ -37,9 +37,17 @@ def write(result, directory):
     return write_report(result, directory, title="A test of $5", context={"model": "M", "runtime": "torch"})
 
 
-def test_a_report_is_three_files_and_leaves_no_other(result, tmp_path):
+def test_a_report_is_its_files_and_leaves_no_other(result, tmp_path):
     assert write(result, tmp_path / "new") == tmp_path / "new" / "report.md"
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(FILES)
+
+
+def test_the_answers_can_be_scored_again(result, tmp_path):
+    write(result, tmp_path)
+    answers = load_predictions(tmp_path / "predictions.jsonl")
+    assert [answer["id"] for answer in answers] == ["good", "bad|one", "cut"]
+    assert answers[0]["f1"] == 1.0
+    assert score_predictions(ROWS, answers).figures() == result.figures()
 
 
 def test_the_json_holds_every_figure_and_the_failures(result, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smolkit.errors import ModelError
-from smolkit.models import bundled_gguf, load_model, resolve
+from smolkit.models import bundled_gguf, cache_dir, load_model, resolve
 from smolkit.models.trust import ALLOWED
 
 
@@ -73,3 +73,13 @@ def test_a_model_with_a_tensor_missing_is_refused(tiny_model_dir: Path, tmp_path
     save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"1 tensors are missing .*layers\.1\.mlp\.up_proj"):
         load_model(broken, dtype=torch.float32)
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOLKIT_CACHE", str(tmp_path / "own"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    assert cache_dir() == tmp_path / "own"
+    monkeypatch.delenv("SMOLKIT_CACHE")
+    assert cache_dir() == tmp_path / "user" / "smolkit"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert cache_dir() == Path.home() / ".cache" / "smolkit"
