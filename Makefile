@@ -1,4 +1,4 @@
-# Everything that is made goes to .venv, out/ and the user's cache ($SMOLKIT_CACHE, else ~/.cache/smolkit).
+# Everything that is made goes to .venv, out/ and the cache: $SMOLKIT_CACHE, else smolkit/ in $XDG_CACHE_HOME or ~/.cache.
 
 PYTHON ?= python3
 VENV := .venv
