@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from smolkit.cli import export_check
 from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, result_console
 
 if TYPE_CHECKING:
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
     from smolkit.export.report import ExportReport
 
 
+class _ModelOrCommand(TyperGroup):
+    """`export MODEL`, whose first word can be any name, beside `export check DIR`: ./check is a model of that name."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        if args[:1] == ["check"]:
+            return self.commands["check"].make_context(f"{info_name} check", args[1:], parent, **extra)
+        return self.commands["model"].make_context(info_name, args, parent, **extra)
+
+
+app = typer.Typer(cls=_ModelOrCommand, rich_markup_mode=None)
+app.command("check")(export_check.command)
+
+
+@app.command("model", epilog=f"Also: smolkit export check DIRECTORY. {export_check.command.__doc__}")
 def command(
     model: Annotated[str, typer.Argument(help="`bundled`, a directory, a Hub id or a GGUF file.")],
     out: Annotated[Path, typer.Option(help="The directory to write.")],
