@@ -40,6 +40,7 @@ COMMANDS = {
     "extract": Entry("smolkit.cli.extract", "Fill a template from documents."),
     "eval": Entry("smolkit.cli.evaluate", "Measure a model, or predictions that any system made."),
     "export": Entry("smolkit.cli.export", "Convert a model for a runtime, and prove that it kept its numbers."),
+    "serve": Entry("smolkit.cli.serve", "Serve an exported page on this machine."),
     "data": Entry("smolkit.cli.data", "Make rows for training, or check your own."),
     "models": Entry("smolkit.cli.models", "List models, their parameters, and where they lie."),
     "demo": Entry("smolkit.cli.demo", "Open a demo, or walk through the whole pipeline."),
