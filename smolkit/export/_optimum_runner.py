@@ -34,12 +34,16 @@ def exportable_types() -> list[str]:
 
 def export(model_dir: str, file: str, opset: int) -> None:
     transformers = import_module("transformers")
+    config = transformers.AutoConfig.from_pretrained(model_dir, local_files_only=True)
+    # torch's own attention has no soft cap, and transformers leaves it out there without a word.
+    capped = getattr(config, "attn_logit_softcapping", None) is not None
     model, report = transformers.AutoModelForCausalLM.from_pretrained(
         model_dir,
         dtype=import_module("torch").float32,
         local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,
+        **({"attn_implementation": "eager"} if capped else {}),
     )
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if missing:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import NodeProto, ValueInfoProto
 
-FLOAT16_MAX = 65504.0
+FLOAT16_MAX = 65504.0 / 2
+"""Larger numbers, the masks', become this: a score or a second mask can be added, and the sum is still a number."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def linears(graph: Graph) -> dict[str, Linear]:
             continue
         if rows is not None and node.input[1] == rows.weight:
             continue
-        name = _module(node)
+        name = module_of(node)
         name = name if name not in found else f"{name}.{node.name.rpartition('/')[2]}"
         found[name] = Linear(name, node, node.input[1], bool(_attribute(node, "transB", 0)))
     return found
@@ -73,7 +74,9 @@ def embedding(graph: Graph) -> Embedding | None:
             ids.update(node.output)
         if node.op_type == "Gather" and node.input[1] in ids and graph.arrays.get(node.input[0], np.empty(0)).ndim == 2:
             read = readers(graph)[node.input[0]]
-            return Embedding(_module(node), node, node.input[0], any(other.op_type == "Gemm" for other in read))
+            weight = node.input[0]
+            name = weight.removesuffix(".weight") if weight.endswith(".weight") else module_of(node)
+            return Embedding(name, node, weight, any(other.op_type == "Gemm" for other in read))
     return None
 
 
@@ -88,19 +91,22 @@ def replace_linears(graph: Graph, blocks: Mapping[str, Blocks]) -> Graph:
     for name in blocks:
         if name not in known:
             raise SmolkitError(f"the graph has no matrix {name!r}", given=name, known=known)
-    by_node = {linear.node.name: linear for linear in matrices.values()}
+    by_node = {linear.node.name: linear for linear in matrices.values() if linear.name in blocks}
     result = Graph(list(graph.inputs), list(graph.outputs), arrays=dict(graph.arrays))
+    rows = rows if rows is not None and rows.name in blocks else None
+    flat, head, full = _around_tied_head(graph, rows) if rows and rows.tied else (None, None, None)
     for node in graph.nodes:
-        linear = by_node.get(node.name)
-        if linear is not None and linear.name in blocks:
+        if node.name in by_node:
+            linear = by_node[node.name]
             _add_product(result, linear, blocks[linear.name])
-        elif rows is not None and rows.name in blocks and node.name == rows.node.name:
+        elif rows and node is rows.node:
             _add_rows(result, rows, blocks[rows.name])
-        elif rows is not None and rows.name in blocks and rows.weight in node.input:
-            _replace_tied_head(result, graph, rows, blocks[rows.name])
-        else:
+        elif rows and flat and node is full:
+            # MatMulNBits keeps the leading axes: what made the states flat, and undid it, goes.
+            _add_matmul_nbits(result, rows.name, rows.weight, flat.input[0], node.output[0], blocks[rows.name])
+        elif node is not head:
             result.nodes.append(node)
-    return pruned(_one_maker_each(result))
+    return pruned(result)
 
 
 def to_float16(graph: Graph) -> Graph:
@@ -133,6 +139,11 @@ def readers(graph: Graph) -> dict[str, list[NodeProto]]:
     return found
 
 
+def module_of(node: NodeProto) -> str:
+    """`/model/layers.0/mlp/up_proj/MatMul` is a node of `model.layers.0.mlp.up_proj`."""
+    return node.name.strip("/").rpartition("/")[0].replace("/", ".") or node.name
+
+
 def rename(graph: Graph, new: Mapping[str, str]) -> None:
     """Let every node read other tensors, in place."""
     for node in graph.nodes:
@@ -160,6 +171,7 @@ def tensor_types(graph: Graph) -> dict[str, int]:
                 types[output] = first
             else:
                 types[output] = _promised_type(schema, at, node, types)
+    types.pop("", None)  # an output that is left out
     return types
 
 
@@ -195,11 +207,6 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:
     from onnx import helper
 
     return next((helper.get_attribute_value(one) for one in node.attribute if one.name == name), default)
-
-
-def _module(node: NodeProto) -> str:
-    """`/model/layers.0/mlp/up_proj/MatMul` is a node of `model.layers.0.mlp.up_proj`."""
-    return node.name.strip("/").rpartition("/")[0].replace("/", ".") or node.name
 
 
 def _add_product(graph: Graph, linear: Linear, blocks: Blocks) -> None:
@@ -245,25 +252,13 @@ def _add_rows(graph: Graph, rows: Embedding, blocks: Blocks) -> None:
     graph.add("Reshape", [scaled, shape], rows.node.output[0])
 
 
-def _replace_tied_head(result: Graph, graph: Graph, rows: Embedding, blocks: Blocks) -> None:
-    """MatMulNBits keeps the leading axes, so what makes them flat before the Gemm, and not after it, goes."""
+def _around_tied_head(graph: Graph, rows: Embedding) -> tuple[NodeProto, NodeProto, NodeProto]:
+    """What makes the states flat, the Gemm itself, and what gives its product their leading axes again."""
     head = next(node for node in graph.nodes if node.op_type == "Gemm" and rows.weight in node.input)
     flat = next(node for node in graph.nodes if head.input[0] in node.output)
     full = next(node for node in graph.nodes if head.output[0] in node.input)
     assert (flat.op_type, full.op_type) == ("Reshape", "Reshape")
-    _add_matmul_nbits(result, rows.name, rows.weight, flat.input[0], full.output[0], blocks)
-
-
-def _one_maker_each(graph: Graph) -> Graph:
-    """Without later nodes that make what an earlier one makes: the reshape behind a head that was replaced."""
-    made: set[str] = set()
-    nodes = []
-    for node in graph.nodes:
-        if not made.intersection(node.output):
-            nodes.append(node)
-            made.update(node.output)
-    graph.nodes = nodes
-    return graph
+    return flat, head, full
 
 
 class _Halved:
@@ -332,6 +327,7 @@ class _Halved:
         if self.now[info.name] != wanted:
             inner = f"{info.name}.inner"
             for node in self.result.nodes:
+                node.name = inner if node.name == info.name else node.name
                 for names in (node.input, node.output):
                     for at, name in enumerate(names):
                         names[at] = inner if name == info.name else name
@@ -394,6 +390,6 @@ class _Halved:
 
 
 def _rounded(array: NDArray[Any]) -> NDArray[np.float16]:
-    """In float16; what is finite stays so, as the least float32 that stands for minus infinity in masks."""
+    """In float16; what is finite stays so."""
     finite = np.isfinite(array)
     return np.where(finite, np.clip(array, -FLOAT16_MAX, FLOAT16_MAX), array).astype(np.float16)

@@ -4,7 +4,8 @@ optimum-onnx needs transformers 4, and we have 5. So its packages lie in a direc
 the cache, and a process that has this directory before ours runs the exporter; torch, numpy and onnx come from here.
 The graph comes back through `optimum_graph`, for the same writers and the same gate as any other.
 
-Nothing is known here of what is written in the end. Code that comes with a model is never run.
+A trace follows one path: a rotary embedding that changes with the length of the text (`dynamic`, `longrope`) stays as
+it is for texts up to the original length. Code that comes with a model is never run.
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ OPSET = 18
 
 _RUNNER = Path(__file__).with_name("_optimum_runner.py")
 _TYPES = "types.json"
-_OLDER_NAMES = {"gpt_neox": {"rope_theta": "rotary_emb_base", "partial_rotary_factor": "rotary_pct"}}
+_OLDER_NAMES = {
+    "gpt_neox": {"rope_theta": "rotary_emb_base", "partial_rotary_factor": "rotary_pct"},
+    "qwen3_moe": {"num_local_experts": "num_experts"},
+}
+"""What transformers 4 calls a setting, where it is another name than in 5, by model type."""
 
 Progress = Callable[[str], None]
 
@@ -56,7 +61,7 @@ def export_graph(model_dir: Path, *, progress: Progress = lambda line: None) -> 
         progress("optimum: tracing the model")
         onnx_file = export_onnx(model_dir, work)
         progress("optimum: reading its graph")
-        return load_graph(onnx_file)
+        return load_graph(onnx_file, modules=_modules(model_dir))
 
 
 def check_known(model_dir: Path, *, progress: Progress = lambda line: None) -> None:
@@ -130,26 +135,36 @@ def readable_config(config: dict[str, Any]) -> dict[str, Any]:
 
     Without the first, 4 takes a rotary base of 10000 and is wrong without a word.
     """
-    older = {key: value for key, value in config.items() if key not in ("rope_parameters", "dtype")}
+    names = _OLDER_NAMES.get(config.get("model_type", ""), {})
+    older = {names.get(key, key): value for key, value in config.items() if key not in ("rope_parameters", "dtype")}
     if "dtype" in config:
         older["torch_dtype"] = config["dtype"]
-    rope = config.get("rope_parameters") or {}
+    if "rope_parameters" not in config:
+        return older
+    rope = config["rope_parameters"] or {}
     if "sliding_attention" in rope or "full_attention" in rope:  # by kind of layer, as in Gemma 3
         local = rope.get("sliding_attention") or {}
         if "rope_theta" in local:
             older["rope_local_base_freq"] = local["rope_theta"]
         rope = rope.get("full_attention") or {}
-    names = _OLDER_NAMES.get(config.get("model_type", ""), {})
     for key in ("rope_theta", "partial_rotary_factor"):
         if key in rope:
             older[names.get(key, key)] = rope[key]
-    if rope.get("rope_type", "default") != "default":
-        older["rope_scaling"] = {
-            key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")
-        }
-    if isinstance(config.get("text_config"), dict):
-        older["text_config"] = readable_config(config["text_config"])
+    scaling = {key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")}
+    # None where there is no scaling: some classes of transformers 4 scale unless they are told not to.
+    older["rope_scaling"] = scaling if rope.get("rope_type", "default") != "default" else None
     return older
+
+
+def _modules(model_dir: Path) -> set[str]:
+    """The modules that have weights, by the names in the files."""
+    from safetensors import safe_open
+
+    names: set[str] = set()
+    for file in model_dir.glob("*.safetensors"):
+        with safe_open(file, framework="numpy") as tensors:
+            names.update(name.rpartition(".")[0] for name in tensors.keys())  # noqa: SIM118
+    return names
 
 
 def _link(source: Path, target: Path) -> None:

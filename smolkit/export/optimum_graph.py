@@ -4,13 +4,14 @@ optimum names inputs, outputs and nodes after the model (`/model/layers.0/self_a
 about in thousands of nodes, a tied embedding is there twice, and all logits are computed. Here constants are stored
 once, matrices get the names of their modules, the tied head reads the embedding, and `num_logits_to_keep` is an input.
 
-How attention is computed stays as traced: nothing is fused. Models whose key-value cache is not one key and one value
+How attention is computed stays as traced, but for guards against NaN: nothing is fused. Models whose key-value cache is not one key and one value
 [batch, heads, tokens, size] per layer are refused.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from smolkit.errors import ModelError
 from smolkit.export.graph import Graph
-from smolkit.export.graph_edits import embedding, linears, pruned, readers, rename, tensor_types
+from smolkit.export.graph_edits import embedding, linears, module_of, pruned, readers, rename, tensor_types
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +33,11 @@ _ROWS = 4096
 """Rows that are compared at once, so that no second matrix is in memory."""
 
 
-def load_graph(onnx_file: Path) -> Graph:
-    """Read a decoder with a cache. Raises ModelError where it takes or gives something that no runtime knows."""
+def load_graph(onnx_file: Path, *, modules: Collection[str] = ()) -> Graph:
+    """Read a decoder with a cache. `modules` are the names that the model's weights go by, where they are known.
+
+    Raises ModelError where the graph takes or gives something that no runtime knows.
+    """
     import onnx
 
     model = onnx.load(onnx_file, load_external_data=False)
@@ -44,7 +48,9 @@ def load_graph(onnx_file: Path) -> Graph:
     _lift_constants(graph)
     _drop_aliases(graph)
     _merge_equal_arrays(graph)
+    _calm_masks(graph)
     graph = pruned(graph)
+    _complete_names(graph, modules)
     _name_matrices(graph)
     _declare_interface(graph, onnx_file)
     _keep_last_logits(graph, onnx_file)
@@ -109,6 +115,20 @@ def _drop_aliases(graph: Graph) -> None:
     rename(graph, same)
 
 
+def _calm_masks(graph: Graph) -> None:
+    """Large negative numbers for the minus infinity of masks, and so no guards against NaN behind each softmax.
+
+    WebGPU runtimes have no IsNaN and would fetch every attention matrix for it. Only what padding sees changes.
+    """
+    lowest = np.finfo(np.float32).min / 2
+    for name, array in graph.arrays.items():
+        if array.dtype == np.float32 and array.size == 1 and np.isneginf(array).all():
+            graph.arrays[name] = np.full_like(array, lowest)
+    guarded = {node.output[0]: node.input[0] for node in graph.nodes if node.op_type == "IsNaN"}
+    guards = [node for node in graph.nodes if node.op_type == "Where" and guarded.get(node.input[0]) == node.input[2]]
+    rename(graph, {node.output[0]: node.input[2] for node in guards})
+
+
 def _merge_equal_arrays(graph: Graph) -> None:
     first: dict[tuple[Any, ...], str] = {}
     same = {}
@@ -119,6 +139,16 @@ def _merge_equal_arrays(graph: Graph) -> None:
             same[name] = kept
             del graph.arrays[name]
     rename(graph, same)
+
+
+def _complete_names(graph: Graph, modules: Collection[str]) -> None:
+    """Some models call a part of a part, and its nodes lack the first: `decoder.layers.0` is of `model.decoder`."""
+    for node in graph.nodes:
+        name = module_of(node)
+        if node.op_type in ("MatMul", "Gemm", "Gather") and name not in modules:
+            whole = [module for module in modules if module.endswith(f".{name}")]
+            if len(whole) == 1:
+                node.name = f"/{whole[0]}/{node.name.rpartition('/')[2]}"
 
 
 def _name_matrices(graph: Graph) -> None:
