@@ -20,9 +20,15 @@ from smolkit.extraction.prompt import get_format
 _CHATML_START, _CHATML_END = "<|im_start|>", "<|im_end|>"
 
 
-def card(report: ExportReport, *, license: str | None = None, tags: list[str] | None = None) -> str:
-    """README.md of an export directory, in the Hub's format."""
-    header: dict[str, Any] = {"license": license} if license else {}
+def card(
+    report: ExportReport,
+    *,
+    license: str | None = None,
+    tags: list[str] | None = None,
+    header: dict[str, Any] | None = None,
+) -> str:
+    """README.md of an export directory, in the Hub's format; `header` is more front matter, as a Space needs it."""
+    header = {**(header or {}), **({"license": license} if license else {})}
     header |= {"tags": [report.target, *(tags or [])]}
     body = Template(asset("export", report.target, "README.md").read_text(encoding="utf-8"))
     filled = body.substitute(

@@ -58,6 +58,15 @@ LIMITS: dict[str, Limits] = {
     "q4_0": Limits(None, 0.8, 0.55, 5.0, 0.65, 0.05, "KL 0.37, top-1 0.709, greedy 0.833: for old hardware only."),
 }
 
+# ONNX. At 8 and 4 bits the CPU's kernels round activations to 8 bits as well.
+LIMITS |= {
+    "fp32": Limits(0.01, 1e-5, 0.99, 0.01, 0.98, 0.01, "Same arithmetic, other order: max-abs 0.0002, KL under 1e-6."),
+    "fp16": Limits(0.5, 1e-4, 0.97, 0.5, 0.96, 0.01, "Weights, activations and cache in float16."),
+    "q8": Limits(12.0, 0.02, 0.90, 5.0, 0.90, 0.01, "8-bit weights and activations."),
+    "q4": Limits(None, 0.2, 0.72, 5.0, 0.80, 0.02, "Calibrated, an eighth of the weights at 8 bits."),
+    "q4f16": Limits(None, 0.2, 0.72, 5.0, 0.80, 0.02, "As q4, in float16 besides."),
+}
+
 
 class Candidate(Protocol):
     """An exported file, opened by the runtime that it is made for."""
@@ -148,6 +157,22 @@ class Reference:
     @property
     def longest(self) -> int:
         return max(len(case.sequence) for case in self.cases)
+
+    def surest(self, least: int, count: int = 8) -> tuple[list[int], list[int]]:
+        """A beginning of at least `least` tokens and the `count` greedy ones after it, chosen for their margin.
+
+        The least of the margins between best and second best logit is the largest there is: rounding does not turn
+        these choices over, a fault does.
+        """
+        found: tuple[float, list[int], list[int]] = (-math.inf, [], [])
+        for case in self.cases:
+            best = np.sort(case.logits, axis=-1)[:, -2:]
+            margins = best[:, 1] - best[:, 0]
+            for start in range(max(len(case.prompt), least), len(case.sequence) - count + 2):
+                margin = float(margins[start - 1 : start - 1 + count].min())
+                whole = case.prompt + case.continuation
+                found = max(found, (margin, whole[:start], whole[start : start + count]))
+        return found[1], found[2]
 
 
 def make_reference(

@@ -23,13 +23,13 @@ from smolkit.export.blocks import Blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto, ValueInfoProto
+    from onnx import NodeProto, ValueInfoProto
 
 OPSET = 21
 CONTRIB = "com.microsoft"
 IR_VERSION = 10
 ACCURACY = 4
-"""MatMulNBits' accuracy_level: activations in int8. Without it the CPU computes an 8-bit matrix at a tenth of the speed."""
+"""MatMulNBits' accuracy_level: activations in int8. Without it an 8-bit matrix has a tenth of the speed on a CPU."""
 
 Weight = "NDArray[Any] | Blocks"
 
@@ -105,10 +105,9 @@ def llama_graph(shape: Shape, weights: Mapping[str, Any], kind: type[np.floating
 
 def input_infos(shape: Shape, kind: type[np.floating[Any]]) -> list[ValueInfoProto]:
     """What the graph takes. `num_logits_to_keep` counts from the end; 0 is all."""
-    names = ["batch_size", "sequence_length", "total_sequence_length"]
     return [
-        _info("input_ids", np.int64, [names[0], names[1]]),
-        _info("attention_mask", np.int64, [names[0], names[2]]),
+        _info("input_ids", np.int64, ["batch_size", "sequence_length"]),
+        _info("attention_mask", np.int64, ["batch_size", "total_sequence_length"]),
         *_cache_infos("past_key_values", "past_sequence_length", shape, kind),
         _info("num_logits_to_keep", np.int64, []),
     ]
@@ -122,7 +121,7 @@ def output_infos(shape: Shape, kind: type[np.floating[Any]]) -> list[ValueInfoPr
 
 
 def _cache_infos(prefix: str, length: str, shape: Shape, kind: type[np.floating[Any]]) -> list[ValueInfoProto]:
-    dims = ["batch_size", shape.kv_heads, length, shape.head_dim]
+    dims: list[str | int] = ["batch_size", shape.kv_heads, length, shape.head_dim]
     return [_info(f"{prefix}.{n}.{role}", kind, dims) for n in range(shape.layers) for role in ("key", "value")]
 
 

@@ -98,14 +98,24 @@ def require_passed(report: ExportReport, destination: Path) -> None:
         as_json.unlink(missing_ok=True)
         as_text.unlink(missing_ok=True)
         return
-    with staged_file(as_json) as aside:
-        aside.write_text(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with staged_file(as_text) as aside:
-        aside.write_text(f"# {report.name}: refused by the gate\n\n{gate_section(report)}", encoding="utf-8")
+    _write_report(report, as_json, as_text)
     faults = "; ".join(f"{file.quant}: " + ", ".join(map(str, file.failures)) for file in report.files if file.failures)
     raise GateError(
         f"the export lost its numbers: {faults}", fix=f"Nothing was written to {destination}; see {as_text}"
     )
+
+
+def write_gate_report(report: ExportReport, directory: Path) -> None:
+    """The report as `gate.json` and `gate.md` in the export directory."""
+    _write_report(report, directory / "gate.json", directory / "gate.md")
+
+
+def _write_report(report: ExportReport, as_json: Path, as_text: Path) -> None:
+    verdict = "passed" if report.passed else "refused by"
+    with staged_file(as_json) as aside:
+        aside.write_text(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with staged_file(as_text) as aside:
+        aside.write_text(f"# {report.name}: {verdict} the gate\n\n{gate_section(report)}", encoding="utf-8")
 
 
 def gate_section(report: ExportReport) -> str:

@@ -1,0 +1,110 @@
+"""An ONNX file in ONNX Runtime as the gate's candidate: logits of all positions, and of cached decoding.
+
+Tokens are those of the tokenizer.json that was written beside the file, read without transformers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from smolkit.errors import ModelError
+from smolkit.registry import require
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_QUIET = 3
+"""Errors only: ONNX Runtime remarks on an input that has a default."""
+
+
+def open_session(file: Path, *, threads: int = 0) -> Any:
+    """An ONNX Runtime session on the CPU. Raises ModelError in one line where it does not load."""
+    runtime = require("onnxruntime", extra="onnx", why="running an ONNX file")
+    options = runtime.SessionOptions()
+    options.log_severity_level = _QUIET
+    options.intra_op_num_threads = threads
+    try:
+        return runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # its errors have no common class below Exception
+        raise ModelError(f"ONNX Runtime cannot load this file ({first_line(exc)})", where=str(file)) from exc
+
+
+def first_line(exc: Exception) -> str:
+    return str(exc).strip().partition("\n")[0] or type(exc).__name__
+
+
+class OnnxCandidate:
+    """One graph, with the tokenizer and the end tokens of the directory that its runtime would read."""
+
+    def __init__(self, file: Path, directory: Path, *, threads: int = 0):
+        from tokenizers import Tokenizer
+
+        self.session = open_session(file, threads=threads)
+        self.inputs = {one.name: one for one in self.session.get_inputs()}
+        self.outputs = [one.name for one in self.session.get_outputs()]
+        self.past = [name for name in self.inputs if name.startswith("past_key_values.")]
+        self.present = [name.replace("past_key_values", "present") for name in self.past]
+        self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        self.end_ids = _end_ids(directory)
+
+    def encode(self, text: str, *, special: bool) -> list[int]:
+        self.tokenizer.encode_special_tokens = not special
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def ends(self, token: int) -> bool:
+        return token in self.end_ids
+
+    def prefill(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        logits, _ = self._run(ids, self._empty(), keep=0)
+        return logits
+
+    def decode(self, prompt: Sequence[int], continuation: Sequence[int]) -> NDArray[np.float32]:
+        logits, cache = self._run(prompt, self._empty(), keep=1)
+        rows = [logits[-1]]
+        for token in continuation[:-1]:
+            logits, cache = self._run([token], cache, keep=1)
+            rows.append(logits[-1])
+        return np.stack(rows)
+
+    def close(self) -> None:
+        del self.session
+
+    def _empty(self) -> list[NDArray[Any]]:
+        return [self._no_tokens(self.inputs[name]) for name in self.past]
+
+    def _no_tokens(self, info: Any) -> NDArray[Any]:
+        kind = np.float16 if "float16" in info.type else np.float32
+        return np.zeros((1, info.shape[1], 0, info.shape[3]), kind)
+
+    def _run(
+        self, ids: Sequence[int], cache: Sequence[NDArray[Any]], *, keep: int
+    ) -> tuple[NDArray[np.float32], list[NDArray[Any]]]:
+        """Logits [kept, vocabulary] after `ids` behind `cache`, and the cache with them."""
+        before = cache[0].shape[2]
+        feed: dict[str, Any] = {
+            "input_ids": np.array([ids], np.int64),
+            "attention_mask": np.ones((1, before + len(ids)), np.int64),
+            # Where it is an initializer that may be overridden, it is not among the inputs, but is fed all the same.
+            "num_logits_to_keep": np.array(keep, np.int64),
+            **dict(zip(self.past, cache, strict=True)),
+        }
+        if "position_ids" in self.inputs:
+            feed["position_ids"] = np.arange(before, before + len(ids), dtype=np.int64)[None]
+        found = self.session.run(["logits", *self.present], feed)
+        return found[0][0].astype(np.float32), found[1:]
+
+
+def _end_ids(directory: Path) -> frozenset[int]:
+    """The end tokens that generation stops at: those of genai_config.json, else of generation_config.json."""
+    genai = directory / "genai_config.json"
+    if genai.is_file():
+        ends = json.loads(genai.read_text(encoding="utf-8"))["model"]["eos_token_id"]
+    else:
+        ends = json.loads((directory / "generation_config.json").read_text(encoding="utf-8"))["eos_token_id"]
+    return frozenset([ends] if isinstance(ends, int) else ends)

@@ -1,0 +1,30 @@
+"""The ways to store an ONNX model: what activations and the cache are, and how many bits a weight has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One row of the table. `file` is what transformers.js calls such a graph, without `.onnx`."""
+
+    kind: type[np.floating]
+    bits: int | None
+    file: str
+
+    @property
+    def half(self) -> bool:
+        """Whether activations are float16, and may overflow."""
+        return self.kind is np.float16
+
+
+PRECISIONS: dict[str, Precision] = {
+    "fp32": Precision(np.float32, None, "model"),
+    "fp16": Precision(np.float16, None, "model_fp16"),
+    "q8": Precision(np.float32, 8, "model_quantized"),
+    "q4": Precision(np.float32, 4, "model_q4"),
+    "q4f16": Precision(np.float16, 4, "model_q4f16"),
+}

@@ -1,0 +1,69 @@
+"""What one export is asked for, and what all its targets share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from smolkit.errors import SmolkitError
+from smolkit.export.onnx_model import BITS_PER_WEIGHT, OnnxModel
+from smolkit.export.source import Source
+
+if TYPE_CHECKING:
+    from smolkit.export.importance import Importance
+
+BACKENDS = ("smolkit", "optimum")
+
+
+@dataclass
+class Request:
+    """A source with the choices that were made for it."""
+
+    source: Source
+    quants: Sequence[str] | None = None
+    """Precisions of the target; its defaults where None."""
+    backend: str = "smolkit"
+    bits_per_weight: float = BITS_PER_WEIGHT
+    calibration_source: str = "synthetic rows"
+    make_calibration: Callable[[Source], list[list[int]]] | None = None
+    page: bool = False
+    """Whether a web page goes beside the files."""
+    card_header: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """More front matter for the card, by target; a target that needs it puts it here."""
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise SmolkitError(f"unknown backend {self.backend!r}", given=self.backend, known=BACKENDS)
+
+    def chosen(self, defaults: Sequence[str], known: Sequence[str]) -> list[str]:
+        """The precisions to write, without repetition; raises SmolkitError for an unknown one, naming the nearest."""
+        wanted = list(dict.fromkeys(defaults if self.quants is None else self.quants))
+        for quant in wanted:
+            if quant not in known:
+                raise SmolkitError(f"unknown quant {quant!r}", given=quant, known=known)
+        if not wanted:
+            raise SmolkitError("no quant to export", known=known)
+        return wanted
+
+    @cached_property
+    def calibration(self) -> list[list[int]]:
+        """Token sequences that the quantiser sees."""
+        from smolkit.export.importance import calibration_sequences
+
+        if self.make_calibration is not None:
+            return self.make_calibration(self.source)
+        return calibration_sequences(None, self.source.tokenizer, self.source.prompt_format)
+
+    @cached_property
+    def importance(self) -> Importance:
+        """How strongly each input of each matrix is driven by the calibration rows."""
+        from smolkit.export.importance import collect
+
+        self.source.progress(f"importance over {sum(map(len, self.calibration)):,} calibration tokens")
+        return collect(self.source.model, self.calibration, source=self.calibration_source)
+
+    @cached_property
+    def onnx(self) -> OnnxModel:
+        return OnnxModel(self.source, self.backend, lambda: self.calibration, self.bits_per_weight)

@@ -1,0 +1,106 @@
+"""An export from the first check to the last file: one source, one or more targets, whole or not at all.
+
+A single target is written at the top of the destination; of several each gets a directory of its own, with its own
+manifest. Nothing is renamed into place before every file of every target has passed the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from smolkit.errors import SmolkitError
+from smolkit.export import TARGETS, cards
+from smolkit.export.report import ExportReport, require_passed, write_gate_report
+from smolkit.export.request import Request
+from smolkit.export.source import Source
+from smolkit.manifest import EXPORT_MANIFEST, Manifest, check_destination, sha256_directory, staged
+from smolkit.manifest import Source as ManifestSource
+from smolkit.manifest import write as write_manifest
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What one target took, beside its report."""
+
+    report: ExportReport
+    seconds: float
+
+
+def targets(given: str) -> list[str]:
+    """The targets that a name stands for; raises SmolkitError for an unknown one, naming the nearest."""
+    if given == ALL:
+        return list(TARGETS)
+    names = [part.strip() for part in given.split(",")]
+    for name in names:
+        if name not in TARGETS:
+            raise SmolkitError(f"unknown export target {name!r}", given=name, known=[*TARGETS, ALL])
+    return list(dict.fromkeys(names))
+
+
+def export(
+    open_request: Callable[[], Request],
+    out: Path,
+    names: Sequence[str],
+    *,
+    inputs: Sequence[str | Path] = (),
+    overwrite: bool = False,
+) -> list[Exported]:
+    """Export what `open_request` opens, once the destination is known to be writable, for every target.
+
+    Raises GateError, and leaves the report beside `out`, where a file does not answer as the source does in torch
+    float32; SmolkitError for what cannot be exported.
+    """
+    check_destination(out, overwrite=overwrite, inputs=inputs)
+    with staged(out, overwrite=overwrite) as staging:
+        request = open_request()
+        finished = []
+        for name in names:
+            began = perf_counter()
+            root = staging / name if len(names) > 1 else staging
+            root.mkdir(exist_ok=True)
+            report = TARGETS.load(name)(request, root)
+            require_passed(report, out)
+            _finish(request, report, root)
+            finished.append(Exported(report, perf_counter() - began))
+        if len(names) > 1:
+            details = {
+                "targets": list(names),
+                "seconds": {one.report.target: round(one.seconds, 1) for one in finished},
+            }
+            scores = {one.report.target: one.report.scores() for one in finished}
+            manifest = _manifest("exports", request.source, scores=scores, details=details)
+            write_manifest(staging, manifest, name=EXPORT_MANIFEST)
+    return finished
+
+
+def _finish(request: Request, report: ExportReport, root: Path) -> None:
+    """The card, the gate's report and the manifest of one target."""
+    source = request.source
+    (root / "README.md").write_text(
+        cards.card(report, license=source.license, tags=["smolkit"], header=request.card_header.get(report.target)),
+        encoding="utf-8",
+    )
+    write_gate_report(report, root)
+    details: dict[str, Any] = {
+        "target": report.target,
+        "name": source.name,
+        "license": source.license,
+        "end_ids": sorted(source.end_ids),
+        "backend": request.backend,
+        "gate": report.as_dict(),
+    }
+    if "quantised" in vars(request.onnx) and report.target != "gguf":
+        details["quantisation"] = request.onnx.quantised.as_dict()
+    manifest = _manifest(report.target, source, scores=report.scores(), details=details)
+    write_manifest(root, manifest, name=EXPORT_MANIFEST)
+
+
+def _manifest(kind: str, source: Source, **fields: Any) -> Manifest:
+    read = ManifestSource(role="model", name=source.given, sha256=sha256_directory(source.directory))
+    return Manifest(kind=kind, prompt_format=source.prompt_format, sources=(read,), **fields)
