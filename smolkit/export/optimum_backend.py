@@ -50,7 +50,7 @@ Progress = Callable[[str], None]
 
 
 def export_graph(model_dir: Path, *, progress: Progress = lambda line: None) -> Graph:
-    """The float32 graph of a local model directory, with `num_logits_to_keep`; about half a minute for 135M weights.
+    """The float32 graph of a local model directory, with `num_logits_to_keep`; under a minute for 135M weights.
 
     The first call also makes the environment, for which pip must reach an index. Raises ModelError where optimum does
     not know the architecture, or the exporter or the graph fails; RuntimeUnavailable where there is no environment.
@@ -208,7 +208,7 @@ def _run(packages: Path, *arguments: str, about: Path | None = None) -> dict[str
     )
     answer: dict[str, Any] = {}
     if done.stdout.strip():
-        answer = json.loads(done.stdout)
+        answer = json.loads(done.stdout.splitlines()[-1])
     error = answer.get("error") or (done.returncode and f"exit {done.returncode}: {_last_line(done.stderr)}")
     if error and about:
         raise ModelError(f"optimum cannot export this model ({error})", where=str(about))

@@ -4,8 +4,8 @@ optimum names inputs, outputs and nodes after the model (`/model/layers.0/self_a
 about in thousands of nodes, a tied embedding is there twice, and all logits are computed. Here constants are stored
 once, matrices get the names of their modules, the tied head reads the embedding, and `num_logits_to_keep` is an input.
 
-How attention is computed stays as traced, but for guards against NaN: nothing is fused. Models whose key-value cache is not one key and one value
-[batch, heads, tokens, size] per layer are refused.
+How attention is computed stays as traced, but for guards against NaN: nothing is fused. Models whose key-value cache is
+not one key and one value [batch, heads, tokens, size] per layer are refused.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def load_graph(onnx_file: Path, *, modules: Collection[str] = ()) -> Graph:
     _refuse_branches(graph, onnx_file)
     _lift_constants(graph)
     _drop_aliases(graph)
-    _merge_equal_arrays(graph)
     _calm_masks(graph)
     graph = pruned(graph)
     _complete_names(graph, modules)
     _name_matrices(graph)
     _declare_interface(graph, onnx_file)
     _keep_last_logits(graph, onnx_file)
+    _merge_equal_arrays(graph)
     return pruned(graph)
 
 
