@@ -26,7 +26,10 @@ def extraction(
     data: Annotated[str, typer.Option(help="Annotated rows: a JSONL file or a Hub data set.")],
     predictions: Annotated[Path | None, typer.Option(help="Rows {id, output} or {id, raw} to score.")] = None,
     model: Annotated[str | None, typer.Option(help="A model to run: bundled, directory, Hub id or GGUF file.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="torch or llama.cpp; by default what suits the model.")] = None,
+    all_exports: Annotated[
+        Path | None, typer.Option(help="Run every file of an export directory, and its source, side by side.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(help="torch, llama.cpp or onnx; by default what suits.")] = None,
     dtype: Annotated[str, typer.Option(help="What torch computes in: auto, bfloat16, float32.")] = _DTYPE,
     limit: Annotated[int | None, typer.Option(min=1, help="Run the model on the first rows only.")] = None,
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings, too.")] = False,
@@ -36,19 +39,26 @@ def extraction(
     as_json: AsJson = False,
 ) -> None:
     """Score template filling with F1 Levenshtein: a table, and with --out a report with the worst documents."""
-    if (predictions is None) == (model is None):
-        raise SmolkitError("give either --predictions or --model", fix="--model bundled runs the model that is at hand")
+    if sum(given is not None for given in (predictions, model, all_exports)) != 1:
+        fix = "--model bundled runs the model that is at hand"
+        raise SmolkitError("give one of --predictions, --model and --all-exports", fix=fix)
     if out is not None:
         from smolkit.manifest import check_directory
 
         check_directory(out)
+    if all_exports is not None:
+        _refuse({"--runtime": runtime, "--dtype": dtype != _DTYPE}, "--all-exports")
+        steering = ["--max-new-tokens", str(max_new_tokens), *(["--limit", str(limit)] if limit else [])]
+        steering += ["--verbatim"] * verbatim + ["--unconstrained"] * unconstrained
+        _all_exports(all_exports, data, steering, out, as_json)
+        return
     if predictions is not None:
         from smolkit.evals.extraction import load_predictions, load_references, score_predictions
 
         _refuse({
             "--runtime": runtime, "--dtype": dtype != _DTYPE, "--limit": limit, "--verbatim": verbatim,
             "--unconstrained": unconstrained, "--max-new-tokens": max_new_tokens != _MAX_NEW_TOKENS,
-        })  # fmt: skip
+        }, "--predictions")  # fmt: skip
         result = score_predictions(
             load_references(data), load_predictions(predictions), rows_file=data, predictions_file=predictions
         )
@@ -79,10 +89,29 @@ def extraction(
         progress_console().print(f"wrote {out}/report.md", highlight=False)
 
 
-def _refuse(options: dict[str, object]) -> None:
-    """What steers a model steers no predictions: an option that would be ignored is a mistake."""
+def _refuse(options: dict[str, object], mode: str) -> None:
+    """What steers one model steers neither predictions nor many: an option that would be ignored is a mistake."""
     if given := [name for name, value in options.items() if value]:
-        raise SmolkitError(f"{given[0]} is for a model that is run, not for --predictions", fix="Leave it out")
+        raise SmolkitError(f"{given[0]} is for a model that is run, not for {mode}", fix="Leave it out")
+
+
+def _all_exports(directory: Path, data: str, steering: list[str], out: Path | None, as_json: bool) -> None:
+    from smolkit.evals.exports import find_sides, score_sides, table, write_report
+
+    console = progress_console()
+    sides = find_sides(directory)
+    scored = score_sides(
+        sides,
+        data,
+        steering,
+        on_done=lambda one: console.print("  ".join(one.cells()), highlight=False, markup=False),
+    )
+    if out is not None:
+        write_report(scored, out, data=data)
+    if as_json:
+        print_json([one.as_dict() for one in scored])
+    else:
+        result_console().print(table(scored))
 
 
 def _run_model(model: str, data: str, limit: int | None, runtime: str | None, dtype: str, **options: Any) -> Any:

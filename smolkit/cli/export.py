@@ -10,10 +10,16 @@ from typer.core import TyperGroup
 
 from smolkit.cli import export_check
 from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, result_console
+from smolkit.errors import SmolkitError
 
 if TYPE_CHECKING:
+    from smolkit.data.rows import Row
     from smolkit.export.gate import TaskScore, TaskScorer
     from smolkit.export.report import ExportReport
+
+_BITS_PER_WEIGHT = 5.0
+_PAGE = 2000
+"""Characters of a text that are calibrated with at once."""
 
 
 class _ModelOrCommand(TyperGroup):
@@ -31,10 +37,28 @@ app.command("check")(export_check.command)
 
 @app.command("model", epilog=f"Also: smolkit export check DIRECTORY. {export_check.command.__doc__}")
 def command(
-    model: Annotated[str, typer.Argument(help="`bundled`, a directory, a Hub id or a GGUF file.")],
-    out: Annotated[Path, typer.Option(help="The directory to write.")],
-    target: Annotated[str, typer.Option(help="The runtime to write for: gguf.")] = "gguf",
-    quant: Annotated[str | None, typer.Option(help="Types of the weights, as in f16,q8_0,q4_k_m.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="`bundled`, a directory, an adapter, a Hub id or a GGUF file; by default your fine-tuned one."
+        ),
+    ] = None,
+    target: Annotated[str, typer.Option(help="The runtime to write for: onnx, webgpu, gguf, or all of them.")] = "gguf",
+    out: Annotated[Path | None, typer.Option(help="The directory to write; default out/NAME-TARGET.")] = None,
+    quant: Annotated[str | None, typer.Option(help="Types of the weights, as in f16,q8_0 or q4,q4f16.")] = None,
+    adapter: Annotated[Path | None, typer.Option(help="A LoRA adapter to merge into the model first.")] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="webgpu: a web page beside the files, ready as a Space.")
+    ] = False,
+    backend: Annotated[
+        str, typer.Option(help="What writes ONNX graphs: smolkit (Llama) or optimum (many).")
+    ] = "smolkit",
+    calibration_data: Annotated[
+        Path | None, typer.Option(help="Rows (.jsonl) or text (.txt) that four bits are chosen for.")
+    ] = None,
+    bits_per_weight: Annotated[
+        float, typer.Option(help="Size budget of q4: what is over 4.5 goes to the matrices that lose most.")
+    ] = _BITS_PER_WEIGHT,
     name: Annotated[str | None, typer.Option(help="What the files are called; default the model's name.")] = None,
     prompt_format: Annotated[str | None, typer.Option(help="The prompt format, where no manifest names it.")] = None,
     gate_data: Annotated[Path | None, typer.Option(help="Rows on which every file must keep the model's F1.")] = None,
@@ -43,26 +67,78 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Convert a model for a runtime, and prove each file against torch float32. Nothing is left where one fails."""
-    from smolkit.export import TARGETS
+    from smolkit.export.request import BACKENDS
+    from smolkit.export.run import export, targets
 
-    write = TARGETS.load(target)
+    names = targets(target)
+    if backend not in BACKENDS:
+        raise SmolkitError(f"unknown backend {backend!r}", given=backend, known=BACKENDS)
+    if page and "webgpu" not in names:
+        raise SmolkitError("--page goes with --target webgpu", fix="Leave it out, or add the target")
+    given = model or _default_model()
+    quants = [part.strip() for part in quant.split(",")] if quant is not None else None
+    calibration = _calibration_rows(calibration_data) if calibration_data else None
+    score_task = _task_scorer(gate_data, gate_documents, prompt_format) if gate_data else None
     console = progress_console()
-    chosen = {"quants": [part.strip() for part in quant.split(",")]} if quant is not None else {}
-    report = write(
-        model,
-        out,
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False)
+
+    destination = out or _default_destination(given, adapter, target)
+    finished = export(
+        given,
+        destination,
+        names,
+        quants=quants,
         name=name,
         prompt_format=prompt_format,
-        score_task=_task_scorer(gate_data, gate_documents, prompt_format) if gate_data else None,
+        adapter=adapter,
+        score_task=score_task,
         overwrite=overwrite,
-        progress=lambda line: console.print(line, markup=False, highlight=False),
-        **chosen,
+        inputs=[path for path in (gate_data, calibration_data) if path],
+        progress=say,
+        backend=backend,
+        bits_per_weight=bits_per_weight,
+        calibration_rows=calibration,
+        calibration_source=str(calibration_data or "synthetic rows"),
+        page=page,
     )
     if as_json:
-        print_json(report.as_dict())
-    else:
-        _print_table(report)
-        console.print(f"wrote {out}", markup=False, highlight=False)
+        print_json({one.report.target: one.report.as_dict() | {"seconds": round(one.seconds, 1)} for one in finished})
+        return
+    for one in finished:
+        _print_table(one.report)
+        say(f"{one.report.target}: {one.seconds:,.0f} s")
+    say(f"wrote {destination}")
+
+
+def _default_model() -> str:
+    """What `smolkit finetune` writes where nothing is said, if it is there; else the bundled model."""
+    from smolkit.cli.finetune import DEFAULT_RECIPES
+
+    trained = Path("out") / Path(DEFAULT_RECIPES["extraction"]).stem
+    return str(trained) if trained.is_dir() else "bundled"
+
+
+def _default_destination(model: str, adapter: Path | None, target: str) -> Path:
+    from smolkit.export.source import model_name
+
+    return Path("out") / f"{model_name(adapter or model)}-{target.replace(',', '-')}"
+
+
+def _calibration_rows(path: Path) -> list[Row | str]:
+    """Rows of a .jsonl file; of a text, its paragraphs in pieces of about a page."""
+    from smolkit.data.rows import read_rows
+    from smolkit.errors import DataError
+
+    if path.suffix != ".txt":
+        return list(read_rows(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8"
+        raise DataError(f"cannot be read ({reason})", where=str(path), fix="Give rows as .jsonl or a text") from exc
+    return [text[start : start + _PAGE] for start in range(0, len(text), _PAGE)]
 
 
 def _task_scorer(data: Path, documents: int, prompt_format: str | None) -> TaskScorer:

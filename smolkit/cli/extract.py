@@ -24,7 +24,7 @@ def command(
     ] = None,
     template: Annotated[str | None, typer.Option(help="A JSON file, or JSON; rows may bring their own.")] = None,
     model: Annotated[str, typer.Option(help="bundled, a directory, a Hub id or a GGUF file.")] = "bundled",
-    runtime: Annotated[str | None, typer.Option(help="torch or llama.cpp; by default what suits the model.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="torch, llama.cpp or onnx; by default what suits.")] = None,
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings of the text.")] = False,
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
     stream: Annotated[bool, typer.Option("--stream", help="Print the answer as it grows; one document.")] = False,

@@ -66,7 +66,7 @@ def command(
 def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict[str, Any]:
     from smolkit.data.rows import validate_rows, write_rows
     from smolkit.data.synth import generate
-    from smolkit.export import TARGETS
+    from smolkit.export.run import export
     from smolkit.manifest import check_destination, staged_file
     from smolkit.recipe import load_recipe
     from smolkit.registry import require
@@ -108,8 +108,8 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
 
     say("5. GGUF, behind its gate")
     show(f"smolkit export {model} --target gguf --quant {','.join(QUANTS)} --out {exported}")
-    report = TARGETS.load("gguf")(
-        str(model), exported, quants=list(QUANTS), progress=lambda line: console.print(line, highlight=False)
+    (gguf,) = export(
+        model, exported, ["gguf"], quants=QUANTS, progress=lambda line: console.print(line, highlight=False)
     )
 
     say("6. A French text into an English template, by llama.cpp")
@@ -122,7 +122,7 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
         "before": before,
         "after": after,
         "training": training,
-        "gate": report.as_dict(),
+        "gate": gguf.report.as_dict(),
         "french": french,
         "model": str(model),
         "export": str(exported),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _INK, _MUTED, _GRID, _BAR, _LINE = "#1f2937", "#6b7280", "#e5e7eb", "#4f86c6", "#d1495b"
+_COLOURS, _MARKERS = (_BAR, _LINE, "#2a9d8f", "#8d6cab"), ("o", "s", "^", "D")
 _ROW_INCHES = 0.3
 
 
@@ -77,3 +78,45 @@ def _draw_panel(axis: Any, name: str, bars: Sequence[Bar], overall: Bar) -> None
 def _plain(text: str) -> str:
     """A dollar sign would start a formula."""
     return text.replace("$", r"\$")
+
+
+class Point(NamedTuple):
+    """One way to store a model: the group that it belongs to, its name, its size in MB and its score."""
+
+    group: str
+    label: str
+    size: float
+    score: float
+
+
+def draw_tradeoff(path: Path, points: Sequence[Point], *, title: str) -> None:
+    """Write a PNG of scores against sizes, a colour and a marker for each group."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(_plain(title), x=0.01, ha="left", color=_INK, fontsize=12, fontweight="bold")
+    axis = figure.subplots()
+    looks = zip(dict.fromkeys(point.group for point in points), _COLOURS, _MARKERS, strict=False)
+    for group, colour, marker in looks:
+        own = [point for point in points if point.group == group]
+        axis.scatter(
+            [point.size for point in own], [point.score for point in own],
+            color=colour, marker=marker, s=46, label=_plain(group), zorder=3,
+        )  # fmt: skip
+        for point in own:
+            axis.annotate(
+                _plain(point.label), (point.size, point.score),
+                xytext=(5, 5), textcoords="offset points", fontsize=8.5, color=_INK,
+            )  # fmt: skip
+    axis.set_xscale("log")
+    axis.set_xlabel("size in MB", color=_MUTED)
+    axis.set_ylabel("micro F1", color=_MUTED)
+    axis.grid(color=_GRID, lw=0.8, zorder=0)
+    axis.legend(frameon=False, labelcolor=_INK)
+    axis.tick_params(length=0, labelcolor=_INK, which="both")
+    axis.margins(0.12)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    figure.savefig(path, format="png", dpi=144, facecolor="white")

@@ -2,6 +2,13 @@
 
 from smolkit.registry import Registry
 
-TARGETS = Registry("export target", {"gguf": "smolkit.export.gguf:write"})
+TARGETS = Registry(
+    "export target",
+    {
+        "onnx": "smolkit.export.onnx:TARGET",
+        "webgpu": "smolkit.export.webgpu:TARGET",
+        "gguf": "smolkit.export.gguf:TARGET",
+    },
+)
 
 __all__ = ["TARGETS"]

@@ -7,11 +7,11 @@ name is decided here by the whole of tokenizer.json's `pre_tokenizer`; the gate 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import ModelError
+from smolkit.export.chat import CHAT_END, plain_template
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -25,9 +25,6 @@ PRE_TOKENIZERS: dict[str, list[dict[str, Any]]] = {
     "smollm": [_DIGITS, _BYTE_LEVEL],
 }
 """llama.cpp's name to the steps of tokenizer.json, offsets left out: they do not change the tokens."""
-
-CHAT_END = "<|im_end|>"
-_TRAINING_TAGS = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def read_vocabulary(tokenizer: PreTrainedTokenizerFast, *, size: int, end: str |
         types=types,
         merges=[merge if isinstance(merge, str) else " ".join(merge) for merge in backend["model"]["merges"]],
         special_ids=_special_ids(tokenizer, end),
-        chat_template=_chat_template(tokenizer),
+        chat_template=plain_template(tokenizer),
     )
 
 
@@ -136,11 +133,3 @@ def _special_ids(tokenizer: PreTrainedTokenizerFast, end: str | None) -> dict[st
         "pad": tokenizer.pad_token_id,
     }
     return {role: token_id for role, token_id in found.items() if token_id is not None}
-
-
-def _chat_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
-    """The default template without the tags that mark trained tokens, which only transformers understands."""
-    template = tokenizer.chat_template
-    if isinstance(template, dict):
-        template = template.get("default")
-    return _TRAINING_TAGS.sub("", template) if template else None

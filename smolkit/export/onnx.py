@@ -5,6 +5,7 @@ One precision lies at the top of the directory; of several each has a directory 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from smolkit.errors import ModelError
@@ -16,18 +17,13 @@ from smolkit.export.onnx_gate import gate_file
 from smolkit.export.precisions import PRECISIONS
 from smolkit.export.report import ExportReport, FileReport
 from smolkit.export.request import Request
-from smolkit.registry import require
-
-DEFAULT_QUANTS = ("q4",)
+from smolkit.export.target import Target
 
 
-def write_into(request: Request, root: Path) -> ExportReport:
-    """Write and gate every precision; the report says what failed, and the caller throws the files away then."""
-    for module in ("onnx", "onnxruntime", "onnxruntime_genai"):
-        require(module, extra="onnx", why="writing ONNX files")
-    wanted = request.chosen(DEFAULT_QUANTS, list(PRECISIONS))
-    several = len(wanted) > 1
-    files = tuple(_write(request, one, root / one if several else root, root) for one in wanted)
+def write(request: Request, quants: Sequence[str], root: Path) -> ExportReport:
+    """Write and gate every precision; see `Target`."""
+    several = len(quants) > 1
+    files = tuple(_write(request, one, root / one if several else root, root) for one in quants)
     source = request.source
     return ExportReport("onnx", source.given, source.name, source.prompt_format, files)
 
@@ -68,3 +64,8 @@ def _in_genai(request: Request, precision: str, directory: Path) -> list[Check]:
         Check("genai_tokenizer_differences", len(wrong), 0, note=f"first {wrong[0]!r}" if wrong else ""),
         Check("genai_greedy_agreement", equal / total, LIMITS[precision].greedy, at_least=True),
     ]
+
+
+TARGET = Target(
+    "onnx", write, tuple(PRECISIONS), defaults=("q4",), extra="onnx", needs=("onnx", "onnxruntime", "onnxruntime_genai")
+)

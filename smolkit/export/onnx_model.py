@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BITS_PER_WEIGHT = 5.0
 """Default budget for the matrices of the layers, scales included; 4.5 is all of them at four bits."""
+_SENSITIVITY_TOKENS = 4096
 _HELD_OUT = 6
 """Of so many calibration rows one is kept to measure the loss on."""
 OVERFLOW = 3e4
@@ -144,7 +145,7 @@ def quantise_source(source: Source, sequences: Sequence[list[int]], bits_per_wei
     held_out = sequences[::_HELD_OUT]
     used = [sequence for number, sequence in enumerate(sequences) if number % _HELD_OUT]
     source.progress(f"four bits: sensitivities over {sum(map(len, used)):,} calibration tokens")
-    sensitive = quantise.sensitivities(source.model, used[: max(1, len(used) // 4)])
+    sensitive = quantise.sensitivities(source.model, used[:: max(1, sum(map(len, used)) // _SENSITIVITY_TOKENS)])
     weights = {name: module.weight.numel() for name, module in quantise.linears(source.model).items()}
     budget = int(bits_per_weight * sum(weights.values()) / 8)
     bits = quantise.choose_bits(sensitive, _groups(weights), budget)

@@ -2,7 +2,7 @@
 
 1. `sensitivities`: what rounding each matrix alone would cost, from one pass forward and back over calibration rows.
    To second order the loss in nats is half the Fisher information along the rounding error (Fisher as the Hessian of
-   the KL divergence: Martens, arXiv:1412.1193); it is taken per token, with labels drawn from the model itself.
+   the KL divergence: Martens, arXiv:1412.1193), with labels drawn from the model itself.
 2. `choose_bits`: 8 bits where they save most nats per byte, until the size budget is used up.
 3. `compensate`: layer by layer, each column's rounding error is made up for by the columns still to come (GPTQ,
    arXiv:2210.17323, without reordering), on the inputs that the layers before, quantised already, really give. The
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LOW, HIGH = 4, 8
 DAMPING = 0.01
 """Added to the diagonal of the inputs' second moments, as a part of its mean: what was not seen is not certain."""
+_PIECE = 128
 _FACTORS = tuple(0.70 + 0.03 * step for step in range(13))
 """Scales that are tried for a block of four bits, as parts of the one that just holds its largest weight."""
 
@@ -105,8 +106,9 @@ def sensitivities(
     def add_up(name: str) -> Callable[..., None]:
         def hook(module: Any, _: Any, gradients: tuple[torch.Tensor, ...]) -> None:
             gradient = gradients[0].detach().flatten(0, 1)
-            along = (gradient * (inputs.pop(name) @ errors[name].T)).sum(dim=1)
-            losses[name] += 0.5 * float(along.square().sum())
+            # Of the whole sequence, then squared: errors of many tokens meet again in attention and add up there.
+            along = (gradient * (inputs.pop(name) @ errors[name].T)).sum()
+            losses[name] += 0.5 * float(along.square())
 
         return hook
 
@@ -116,7 +118,7 @@ def sensitivities(
     tokens = 0
     try:
         with _without_parameter_gradients(model):
-            for ids in sequences:
+            for ids in _pieces(sequences):
                 states = model.get_input_embeddings()(torch.tensor([ids])).detach().requires_grad_()
                 logits = model(inputs_embeds=states, use_cache=False).logits[0].float()
                 _check_finite(logits)
@@ -134,6 +136,12 @@ def sensitivities(
         )
         for name, loss in losses.items()
     }
+
+
+def _pieces(sequences: Sequence[Sequence[int]]) -> Iterator[Sequence[int]]:
+    """Short pieces of the sequences: each is one sample of the estimate, and many are needed."""
+    for ids in sequences:
+        yield from (ids[start : start + _PIECE] for start in range(0, len(ids), _PIECE))
 
 
 def _smaller(weight: torch.Tensor, error: torch.Tensor) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from smolkit.export.onnx_model import BITS_PER_WEIGHT, OnnxModel
 from smolkit.export.source import Source
 
 if TYPE_CHECKING:
+    from smolkit.data.rows import Row
     from smolkit.export.importance import Importance
 
 BACKENDS = ("smolkit", "optimum")
@@ -23,11 +24,12 @@ class Request:
 
     source: Source
     quants: Sequence[str] | None = None
-    """Precisions of the target; its defaults where None."""
+    """Those that were asked for; each target takes its own defaults where None."""
     backend: str = "smolkit"
     bits_per_weight: float = BITS_PER_WEIGHT
     calibration_source: str = "synthetic rows"
-    make_calibration: Callable[[Source], list[list[int]]] | None = None
+    calibration_rows: Sequence[Row | str] | None = None
+    """Rows, or texts, that the quantiser sees; synthetic rows where None."""
     page: bool = False
     """Whether a web page goes beside the files."""
     card_header: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -37,24 +39,12 @@ class Request:
         if self.backend not in BACKENDS:
             raise SmolkitError(f"unknown backend {self.backend!r}", given=self.backend, known=BACKENDS)
 
-    def chosen(self, defaults: Sequence[str], known: Sequence[str]) -> list[str]:
-        """The precisions to write, without repetition; raises SmolkitError for an unknown one, naming the nearest."""
-        wanted = list(dict.fromkeys(defaults if self.quants is None else self.quants))
-        for quant in wanted:
-            if quant not in known:
-                raise SmolkitError(f"unknown quant {quant!r}", given=quant, known=known)
-        if not wanted:
-            raise SmolkitError("no quant to export", known=known)
-        return wanted
-
     @cached_property
     def calibration(self) -> list[list[int]]:
         """Token sequences that the quantiser sees."""
         from smolkit.export.importance import calibration_sequences
 
-        if self.make_calibration is not None:
-            return self.make_calibration(self.source)
-        return calibration_sequences(None, self.source.tokenizer, self.source.prompt_format)
+        return calibration_sequences(self.calibration_rows, self.source.tokenizer, self.source.prompt_format)
 
     @cached_property
     def importance(self) -> Importance:

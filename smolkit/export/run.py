@@ -14,12 +14,15 @@ from typing import Any
 
 from smolkit.errors import SmolkitError
 from smolkit.export import TARGETS, cards
+from smolkit.export.gate import TaskScorer
 from smolkit.export.report import ExportReport, require_passed, write_gate_report
 from smolkit.export.request import Request
-from smolkit.export.source import Source
+from smolkit.export.source import Source, open_source
+from smolkit.export.target import Target, quants_by_target
 from smolkit.manifest import EXPORT_MANIFEST, Manifest, check_destination, sha256_directory, staged
 from smolkit.manifest import Source as ManifestSource
 from smolkit.manifest import write as write_manifest
+from smolkit.registry import require
 
 ALL = "all"
 
@@ -44,37 +47,54 @@ def targets(given: str) -> list[str]:
 
 
 def export(
-    open_request: Callable[[], Request],
+    model: str | Path,
     out: Path,
     names: Sequence[str],
     *,
-    inputs: Sequence[str | Path] = (),
+    quants: Sequence[str] | None = None,
+    name: str | None = None,
+    prompt_format: str | None = None,
+    adapter: str | Path | None = None,
+    score_task: TaskScorer | None = None,
     overwrite: bool = False,
+    inputs: Sequence[str | Path] = (),
+    progress: Callable[[str], None] = lambda line: None,
+    **choices: Any,
 ) -> list[Exported]:
-    """Export what `open_request` opens, once the destination is known to be writable, for every target.
+    """Export `model`, by any name that `smolkit.models.resolve` takes, for each target of `names`.
+
+    `quants` are taken by the targets that know them; a target that knows none of them writes its defaults.
+    `prompt_format` is read from the model's manifest where none is given. `score_task` measures F1 on the task's rows,
+    once for the source and once for each file. `choices` are the other fields of `Request`, and `inputs` more paths
+    that are read, so that the destination cannot be one of them.
 
     Raises GateError, and leaves the report beside `out`, where a file does not answer as the source does in torch
     float32; SmolkitError for what cannot be exported.
     """
-    check_destination(out, overwrite=overwrite, inputs=inputs)
+    loaded: dict[str, Target] = {target: TARGETS.load(target) for target in names}
+    wanted = quants_by_target(list(loaded.values()), quants)
+    for target in loaded.values():
+        for module in target.needs:
+            require(module, extra=target.extra, why=f"the target {target.name}")
+    check_destination(out, overwrite=overwrite, inputs=[model, *([adapter] if adapter else []), *inputs])
     with staged(out, overwrite=overwrite) as staging:
-        request = open_request()
+        source = open_source(
+            model, name=name, prompt_format=prompt_format, adapter=adapter, score_task=score_task, progress=progress
+        )
+        request = Request(source, quants, **choices)
         finished = []
-        for name in names:
+        for target in loaded.values():
             began = perf_counter()
-            root = staging / name if len(names) > 1 else staging
+            root = staging / target.name if len(loaded) > 1 else staging
             root.mkdir(exist_ok=True)
-            report = TARGETS.load(name)(request, root)
+            report = target.write(request, wanted[target.name], root)
             require_passed(report, out)
             _finish(request, report, root)
             finished.append(Exported(report, perf_counter() - began))
-        if len(names) > 1:
-            details = {
-                "targets": list(names),
-                "seconds": {one.report.target: round(one.seconds, 1) for one in finished},
-            }
+        if len(loaded) > 1:
+            seconds = {one.report.target: round(one.seconds, 1) for one in finished}
             scores = {one.report.target: one.report.scores() for one in finished}
-            manifest = _manifest("exports", request.source, scores=scores, details=details)
+            manifest = _manifest("exports", source, scores=scores, details={"targets": list(names), "seconds": seconds})
             write_manifest(staging, manifest, name=EXPORT_MANIFEST)
     return finished
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import ModelError
+from smolkit.export.chat import CHAT_END, plain_template
 from smolkit.export.gate import Reference, TaskScore, TaskScorer, make_reference
 from smolkit.extraction.prompt import get_format
 from smolkit.manifest import read_optional
@@ -23,9 +24,7 @@ from smolkit.models.adapter import is_adapter, merged
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-CHAT_END = "<|im_end|>"
 _QUANT_SUFFIX = re.compile(r"[.-](?:i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
-_TRAINING_TAGS = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 
 
 @dataclass
@@ -63,11 +62,7 @@ class Source:
 
     @cached_property
     def chat_template(self) -> str | None:
-        """The default template without the tags that mark trained tokens, which only transformers understands."""
-        template = self.tokenizer.chat_template
-        if isinstance(template, dict):
-            template = template.get("default")
-        return _TRAINING_TAGS.sub("", template) if template else None
+        return plain_template(self.tokenizer)
 
 
 def open_source(

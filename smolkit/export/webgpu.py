@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from smolkit.export.companions import write_config, write_tokenizer
@@ -12,17 +13,13 @@ from smolkit.export.page import SELFTEST_TOKENS, space_header, write_page
 from smolkit.export.precisions import PRECISIONS
 from smolkit.export.report import ExportReport, FileReport
 from smolkit.export.request import Request
-from smolkit.registry import require
-
-DEFAULT_QUANTS = ("fp32", "q4", "q4f16")
+from smolkit.export.target import Target
 
 
-def write_into(request: Request, root: Path) -> ExportReport:
-    """Write and gate every precision; the report says what failed, and the caller throws the files away then."""
-    for module in ("onnx", "onnxruntime"):
-        require(module, extra="onnx", why="writing ONNX files")
+def write(request: Request, quants: Sequence[str], root: Path) -> ExportReport:
+    """Write and gate every precision; see `Target`. Defaults that float16 cannot hold are left out."""
     source = request.source
-    wanted = request.chosen(DEFAULT_QUANTS, list(PRECISIONS))
+    wanted = list(quants)
     if request.quants is None:
         wanted = [precision for precision in wanted if not _overflows(request, precision)]
     (root / "onnx").mkdir()
@@ -87,3 +84,8 @@ def _overflows(request: Request, precision: str) -> bool:
     if largest > OVERFLOW:
         request.source.progress(f"{precision} is left out: {module} reaches {largest:,.0f}, too near float16's 65,504")
     return largest > OVERFLOW
+
+
+TARGET = Target(
+    "webgpu", write, tuple(PRECISIONS), defaults=("fp32", "q4", "q4f16"), extra="onnx", needs=("onnx", "onnxruntime")
+)

@@ -13,33 +13,39 @@ import pytest
 
 from smolkit import manifest
 from smolkit.errors import GateError, ModelError, SmolkitError
-from smolkit.export import TARGETS, gguf, gguf_file
+from smolkit.export import TARGETS, gguf, gguf_file, source
 from smolkit.export.gate import LIMITS, Check, Reference, TaskScore, check_candidate, make_reference
 from smolkit.export.gguf_file import Header, quantise, write_plain
 from smolkit.export.gguf_tokenizer import read_vocabulary
 from smolkit.export.llama_candidate import LlamaCandidate
 from smolkit.export.report import ExportReport
+from smolkit.export.run import export
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
+def write(model: str | Path, out: Path, **options: Any) -> ExportReport:
+    (one,) = export(model, out, ["gguf"], **options)
+    return one.report
+
+
 @pytest.fixture(scope="module")
 def exported(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ExportReport]:
     out = tmp_path_factory.mktemp("exports") / "out"
-    return out, TARGETS.load("gguf")(tiny, out, quants=["q8_0", "f16", "q8_0"])
+    return out, write(tiny, out, quants=["q8_0", "f16", "q8_0"])
 
 
 def test_the_directory_holds_the_files_and_what_they_are(exported: tuple[Path, ExportReport], tiny: Path) -> None:
     out, report = exported
     assert sorted(file.name for file in out.iterdir()) == [
-        "Modelfile", "README.md", "smolkit_export.json", "tiny-f16.gguf", "tiny-q8_0.gguf",
+        "Modelfile", "README.md", "gate.json", "gate.md", "smolkit_export.json", "tiny-f16.gguf", "tiny-q8_0.gguf",
     ]  # fmt: skip
     assert [file.name for file in out.parent.iterdir()] == ["out"]
     written = manifest.read(out)
     assert (written.kind, written.prompt_format) == ("gguf", "smolkit-1")
-    assert written.files.keys() == {"Modelfile", "README.md", "tiny-f16.gguf", "tiny-q8_0.gguf"}
+    assert written.files.keys() == {"Modelfile", "README.md", "gate.json", "gate.md", "tiny-f16.gguf", "tiny-q8_0.gguf"}
     (source,) = written.sources
     assert (source.role, source.name, source.sha256) == ("model", str(tiny), manifest.sha256_directory(tiny))
     assert {"gguf", "llama-cpp-python", "torch"} <= written.libraries.keys()
@@ -76,7 +82,7 @@ def test_the_base_file_goes_where_it_was_not_asked_for_and_f1_is_measured_on_wha
         measured.append(model)
         return TaskScore(0.9, 50)
 
-    report = gguf.write(tiny, tmp_path / "out", quants=["q8_0"], name="my model", score_task=score)
+    report = write(tiny, tmp_path / "out", quants=["q8_0"], name="my model", score_task=score)
     assert sorted(file.name for file in (tmp_path / "out").glob("*.gguf")) == ["my-model-q8_0.gguf"]
     assert [(file.quant, file.kept) for file in report.files] == [("f16", False), ("q8_0", True)]
     assert measured[0] == tiny
@@ -92,7 +98,7 @@ def test_a_fault_leaves_the_report_and_the_former_result_and_nothing_else(
     monkeypatch.setattr(gguf_file, "interleave_rotary", lambda weight, heads: weight)
     for out, left in ((tmp_path / "new", []), (former, ["out"])):
         with pytest.raises(GateError, match=r"the export lost its numbers: f16: prefill_max_abs .* see .*\.gate\.md"):
-            gguf.write(tiny, out, quants=["q8_0"])
+            write(tiny, out, quants=["q8_0"])
         assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
             [*left, f"{out.name}.gate.json", f"{out.name}.gate.md", *([] if left else ["out"])]
         )
@@ -105,7 +111,7 @@ def test_a_fault_leaves_the_report_and_the_former_result_and_nothing_else(
             file.unlink()
     manifest.read(former)
     monkeypatch.undo()
-    gguf.write(tiny, former, quants=["f16"])
+    write(tiny, former, quants=["f16"])
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
     assert [file.name for file in former.glob("*.gguf")] == ["tiny-f16.gguf"]
 
@@ -119,7 +125,7 @@ def test_a_file_with_another_header_than_the_base_is_refused(
     monkeypatch.setattr(gguf, "write_plain", forgets_the_format)
     line = r"q8_0: header_differences 1 is over 0 \(first smolkit\.prompt_format\)\. Nothing was written"
     with pytest.raises(GateError, match=line):
-        gguf.write(tiny, tmp_path / "out", quants=["q8_0"])
+        write(tiny, tmp_path / "out", quants=["q8_0"])
     assert not (tmp_path / "out").exists()
 
 
@@ -130,7 +136,7 @@ def test_a_file_that_does_not_load_or_loses_the_task_is_refused(
         return TaskScore(0.8 if model.name.endswith("q8_0.gguf") else 0.9, 50)
 
     with pytest.raises(GateError, match=r"numbers: q8_0: f1_drop 0\.1 is over 0\.01"):
-        gguf.write(tiny, tmp_path / "out", quants=["f16", "q8_0"], score_task=score)
+        write(tiny, tmp_path / "out", quants=["f16", "q8_0"], score_task=score)
 
     def cut_short(model: PreTrainedModel, header: Header, quant: str, path: Path) -> list[Path]:
         (file,) = write_plain(model, header, quant, path)
@@ -142,7 +148,7 @@ def test_a_file_that_does_not_load_or_loses_the_task_is_refused(
     monkeypatch.setattr(gguf, "write_plain", cut_short)
     monkeypatch.setattr(gguf, "read_layout", lambda files: gguf_file.Layout({}, {}))  # it would see it first
     with pytest.raises(GateError, match=r"q8_0: loads 0 is under 1 \(.*tiny-q8_0\.gguf: llama\.cpp cannot load"):
-        gguf.write(tiny, tmp_path / "out", quants=["q8_0"])
+        write(tiny, tmp_path / "out", quants=["q8_0"])
     assert not (tmp_path / "out").exists()
 
 
@@ -156,7 +162,7 @@ def test_a_file_that_does_not_load_or_loses_the_task_is_refused(
 )
 def test_unknown_quants_are_refused_before_anything_is_loaded(quants: list[str], line: str, tmp_path: Path) -> None:
     with pytest.raises(SmolkitError, match=line):
-        gguf.write("no such model", tmp_path / "out", quants=quants)
+        write("no such model", tmp_path / "out", quants=quants)
 
 
 def test_an_unknown_target_names_the_nearest() -> None:
@@ -184,19 +190,19 @@ def test_what_cannot_be_exported_says_why_and_writes_nothing(make_model: Callabl
         (make_model(prompt_format="nuextract-1.5"), "ends an answer with '<|end-output|>', which is no token"),
     ]:
         with pytest.raises(ModelError, match=line.replace("|", r"\|")):
-            gguf.write(directory, out, quants=["f16"])
+            write(directory, out, quants=["f16"])
     with pytest.raises(SmolkitError, match=r"unknown prompt format 'smolkit-2'.*Did you mean 'smolkit-1'"):
-        gguf.write(make_model(), out, prompt_format="smolkit-2")
+        write(make_model(), out, prompt_format="smolkit-2")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_with_many_end_tokens_must_stop_at_each(make_model: Callable[..., Path], tmp_path: Path) -> None:
     listed = change_json(make_model(), "generation_config.json", eos_token_id=[2, 0])
-    assert gguf.write(listed, tmp_path / "out", quants=["f16"]).passed
+    assert write(listed, tmp_path / "out", quants=["f16"]).passed
     assert manifest.read(tmp_path / "out").details["end_ids"] == [0, 2]
     other = change_json(make_model(), "generation_config.json", eos_token_id=[2, 500])
     with pytest.raises(GateError, match=r"end_tokens_missed 1 is over 0 \(ids \[500\]\)"):
-        gguf.write(other, tmp_path / "other", quants=["f16"])
+        write(other, tmp_path / "other", quants=["f16"])
 
 
 @pytest.mark.parametrize(
@@ -212,15 +218,15 @@ def test_a_model_with_many_end_tokens_must_stop_at_each(make_model: Callable[...
     ],
 )
 def test_files_are_called_by_the_last_part_of_the_model_s_name(bundled: Path, model: str, name: str) -> None:
-    assert gguf.model_name(model) == name
+    assert source.model_name(model) == name
 
 
 def test_the_licence_is_the_one_that_the_source_names(make_model: Callable[..., Path], bundled: Path) -> None:
     directory = make_model()
-    assert gguf.read_license(directory, directory) is None
+    assert source.read_license(directory, directory) is None
     (directory / "README.md").write_text("---\ntags: [x]\nlicense: mit\n---\n\nlicense: other\n")
-    assert gguf.read_license(directory, directory) == "mit"
-    assert gguf.read_license("bundled", bundled) == "apache-2.0"
+    assert source.read_license(directory, directory) == "mit"
+    assert source.read_license("bundled", bundled) == "apache-2.0"
 
 
 # ---- the real model: what passes, and what must not
@@ -323,7 +329,7 @@ def test_another_pre_tokenizer_or_end_token_is_seen(
 
 @pytest.mark.slow
 def test_the_bundled_model_is_exported_in_every_quant(bundled: Path, tmp_path: Path) -> None:
-    report = gguf.write("bundled", tmp_path / "out", quants=list(gguf_file.QUANTS))
+    report = write("bundled", tmp_path / "out", quants=list(gguf_file.QUANTS))
     assert report.passed
     assert len(list((tmp_path / "out").glob("SmolLM2-135M-Instruct-*.gguf"))) == len(gguf_file.QUANTS)
     assert manifest.read(tmp_path / "out").details["license"] == "apache-2.0"
