@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    import numpy as np
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 # By hand every run tries other examples; where a change is judged, the same ones every time.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -87,3 +92,123 @@ def tiny_model_dir(bundled: Path, tokenizer: PreTrainedTokenizerFast, tmp_path_f
         save_model(LlamaForCausalLM(config), tokenizer, staging)
         write(staging, Manifest(kind="model", prompt_format="smolkit-1"))
     return target
+
+
+GreedyTokens = Callable[[Path, Sequence[int], int], list[int]]
+
+
+@pytest.fixture(scope="session")
+def greedy_tokens() -> GreedyTokens:
+    """The tokens that follow a prompt in Python's ONNX Runtime: (graph, prompt, count)."""
+    return onnx_greedy_tokens
+
+
+@pytest.fixture(scope="session")
+def webgpu_export(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model for transformers.js as fp32 and q4, with the page beside it."""
+    if shutil.which("npm") is None:
+        pytest.skip("no npm here, which brings transformers.js: install Node.js 20 or newer")
+    for library in ("onnx", "onnxruntime"):
+        pytest.importorskip(library, reason="pip install 'smolkit[onnx]'")
+    from smolkit.errors import SmolkitError
+    from smolkit.export.page import node_modules
+
+    try:
+        node_modules()
+    except SmolkitError as exc:
+        pytest.skip(str(exc))
+    directory = tmp_path_factory.mktemp("exports") / "tiny"
+    write_webgpu_directory(tiny_model_dir, directory)
+    return directory
+
+
+def write_webgpu_directory(model_dir: Path, directory: Path) -> None:
+    """A Llama for transformers.js, every matrix of q4 rounded to the nearest of 4 bits, the embedding of 8."""
+    import numpy as np
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from smolkit.export.graph import Shape, llama_graph
+    from smolkit.export.onnx_file import write_graph
+    from smolkit.export.page import write_page
+
+    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    (directory / "onnx").mkdir(parents=True)
+    tokenizer.save_pretrained(directory, save_jinja_files=False)
+    model.generation_config.save_pretrained(directory)
+    for name, bits in (("model", None), ("model_q4", 4)):
+        weights = _graph_weights(model, bits)
+        write_graph(
+            llama_graph(Shape.of(model.config), weights, np.float32),
+            directory / "onnx" / f"{name}.onnx",
+            part_name=lambda number, name=name: f"{name}.onnx_data",
+        )
+    config = model.config.to_dict()
+    config["rope_theta"] = config["rope_parameters"]["rope_theta"]
+    parts = {"model.onnx": 1, "model_q4.onnx": 1}
+    config["transformers.js_config"] = {"use_external_data_format": parts, "dtype": "q4"}
+    (directory / "config.json").write_text(json.dumps(config))
+    prompt = tokenizer("The months of the year are " + "January, February, March, April, May, " * 8)["input_ids"]
+    tokens = onnx_greedy_tokens(directory / "onnx" / "model_q4.onnx", prompt, 8)
+    write_page(
+        directory,
+        title="A tiny model",
+        prompt_format="smolkit-1",
+        selftest={"prompt_ids": prompt, "tokens": tokens},
+        allowed={"webgpu": ["q4"], "wasm": ["q4"]},
+        libraries="vendor",
+    )
+
+
+def onnx_greedy_tokens(graph: Path, prompt: Sequence[int], count: int) -> list[int]:
+    """The tokens that follow a prompt in Python's ONNX Runtime, one thread, each fed alone."""
+    import numpy as np
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    outputs = [output.name for output in session.get_outputs()]
+    past = {
+        given.name: np.zeros((1, given.shape[1], 0, given.shape[3]), np.float32)
+        for given in session.get_inputs()
+        if given.name.startswith("past")
+    }
+    ids, fed = list(prompt), 0
+    while len(ids) < len(prompt) + count:
+        feeds = {
+            "input_ids": np.array([ids[fed:]], np.int64),
+            "attention_mask": np.ones((1, len(ids)), np.int64),
+            "num_logits_to_keep": np.array(1, np.int64),
+        }
+        fed = len(ids)
+        result = dict(zip(outputs, session.run(None, {**feeds, **past}), strict=True))
+        past = {name.replace("present", "past_key_values"): value for name, value in result.items() if name != "logits"}
+        ids.append(int(result["logits"][0, -1].argmax()))
+    return ids[len(prompt) :]
+
+
+def _graph_weights(model: PreTrainedModel, bits: int | None) -> dict[str, Any]:
+    import numpy as np
+
+    from smolkit.export.blocks import Blocks
+
+    def rounded(matrix: NDArray[np.float32], bits: int) -> Blocks:
+        blocked = matrix.reshape(matrix.shape[0], -1, 32)
+        zero = 2 ** (bits - 1)
+        scales = np.abs(blocked).max(-1) / (zero - 1)
+        codes = np.clip(np.rint(blocked / scales[..., None]) + zero, 0, 2 * zero - 1)
+        return Blocks(codes.reshape(matrix.shape).astype(np.uint8), scales, bits)
+
+    weights = {name.removesuffix(".weight"): value.numpy() for name, value in model.state_dict().items()}
+    weights.pop("lm_head", None)
+    for layer in range(model.config.num_hidden_layers):
+        prefix = f"model.layers.{layer}.self_attn."
+        weights[f"{prefix}qkv_proj"] = np.concatenate([weights.pop(f"{prefix}{role}_proj") for role in "qkv"])
+    if bits is None:
+        return weights
+    return {
+        name: value if value.ndim == 1 else rounded(value, 8 if "embed" in name else bits)
+        for name, value in weights.items()
+    }

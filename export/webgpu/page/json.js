@@ -1,5 +1,6 @@
 // JSON with what the built-in functions lack: keys keep their order whatever they look like ("2" before "1"), a key
-// that stands twice is a fault, and a fault says where it is in words for people. Objects become Maps.
+// that stands twice is a fault, whole numbers keep all their digits, and a fault says where it is in words for people.
+// Objects become Maps, whole numbers that JavaScript would round BigInts.
 
 export class JsonFault extends Error {}
 
@@ -25,6 +26,7 @@ export function pretty(value) {
 }
 
 function written(value, indent, depth) {
+  if (typeof value === "bigint") return String(value);
   if (!(value instanceof Map) && !Array.isArray(value)) return JSON.stringify(value);
   const isObject = value instanceof Map;
   const [open, close] = isObject ? "{}" : "[]";
@@ -64,7 +66,7 @@ class Reader {
       return WORDS[word];
     }
     const number = this.match(NUMBER);
-    if (number) return Number(number);
+    if (number) return /^-?\d+$/.test(number) && !Number.isSafeInteger(Number(number)) ? BigInt(number) : Number(number);
     return this.fail(char === "'" ? 'strings stand in double quotes ("), not single ones' : "a value is missing");
   }
 

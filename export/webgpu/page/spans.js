@@ -56,7 +56,7 @@ function* textValues(value, path = "") {
     for (const [index, child] of value.entries()) yield* textValues(child, `${path}[${index}]`);
   } else if (typeof value === "string") {
     yield [path, value];
-  } else if (typeof value === "number") {
+  } else if (typeof value === "number" || typeof value === "bigint") {
     yield [path, String(value)];
   }
 }

@@ -101,8 +101,9 @@ function enumFault(node, value) {
 function leafFault(node, value, leafTypes) {
   const spec = leafTypes[node.type] ?? { kind: "string" };
   const kind = spec.kind === "integer" ? "number" : spec.kind;
-  if (typeof value !== kind) return `${describe(value)} is not of type ${node.type}`;
-  if (spec.kind === "integer" && !Number.isInteger(value)) return `${value} is not a whole number`;
+  const given = typeof value === "bigint" ? "number" : typeof value;
+  if (given !== kind) return `${describe(value)} is not of type ${node.type}`;
+  if (spec.kind === "integer" && typeof value === "number" && !Number.isInteger(value)) return `${value} is not a whole number`;
   if (typeof value !== "string") return null;
   if (UNPRINTABLE.test(value)) return "it holds a control character";
   if (spec.regex && !new RegExp(`^(?:${spec.regex})$`, "u").test(value)) return `${describe(value)} is no ${node.type}`;
