@@ -1,19 +1,23 @@
 """One Llama model as one GGUF file: tensors, their order, and what the header says.
 
-Plain types (f32, f16, bf16, q8_0, q4_0) are written through the `gguf` package; K-quants are made by llama.cpp itself
-from a float16 file. Layouts other than Llama's are refused: a tensor that means something else would load and be wrong.
-Whether the file is right is the gate's business.
+Plain types (f32, f16, bf16, q8_0) and codes that our own quantiser chose are written through the `gguf` package; the
+other types are made by llama.cpp itself from a float16 file. Layouts other than Llama's are refused: a tensor that
+means something else would load and be wrong. Whether the file is right is the gate's business.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from smolkit.errors import ModelError, SmolkitError
+from smolkit.export.gguf_names import HEAD, tensor_name
 from smolkit.export.gguf_tokenizer import Vocabulary
 from smolkit.registry import require
 from smolkit.runtime.llama_log import quiet, take_errors
@@ -25,8 +29,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
+    from smolkit.export.blocks import Blocks
+    from smolkit.export.importance import Importance
+
 MAX_FILE_BYTES = 2_000_000_000
 """Larger files are split, as a browser cannot hold one in a single buffer. llama.cpp opens the first part of many."""
+
+LEAST_IMPORTANCE = 1e-4
+"""Of an input, as a part of the mean of its matrix: calibration rows do not show everything."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +63,8 @@ QUANTS: dict[str, Quant] = {
     "q6_k": Quant("MOSTLY_Q6_K", None),
     "q5_k_m": Quant("MOSTLY_Q5_K_M", None, narrow=_NARROW_Q5),
     "q4_k_m": Quant("MOSTLY_Q4_K_M", None),
+    "iq4_nl": Quant("MOSTLY_IQ4_NL", None),
     "q4_0": Quant("MOSTLY_Q4_0", "Q4_0", embedding="Q8_0"),
-}
-
-_MODEL_TENSORS = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
-_LAYER_TENSORS = {
-    "input_layernorm": "attn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "post_attention_layernorm": "ffn_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
 }
 
 
@@ -100,15 +98,20 @@ def check_architecture(config: Any) -> None:
         )
 
 
-def write_plain(model: PreTrainedModel, header: Header, quant: str, path: Path) -> list[Path]:
+def write_plain(
+    model: PreTrainedModel, header: Header, quant: str, path: Path, *, blocks: Mapping[str, Blocks] | None = None
+) -> list[Path]:
     """Write `model` (float32) at `path`, or in parts beside it when it is larger than `MAX_FILE_BYTES`.
 
-    `quant` is one of those that name their types. Returns the files, in order.
+    `quant` is one of those that name their types; a matrix in `blocks`, by module name, is stored by these codes
+    instead, as Q4_0 or Q8_0. Returns the files, in order.
     """
     from gguf import GGML_QUANT_VERSION, GGUFWriter, LlamaFileType, quants
 
     plan = QUANTS[quant]
-    types = {name: _type_of(name, tensor, plan) for name, tensor in _tensors(model)}
+    coded = {tensor_name(f"{module}.weight"): found for module, found in (blocks or {}).items()}
+    types = {name: _type_of(name, tensor, plan, coded.get(name)) for name, tensor in _tensors(model)}
+    assert coded.keys() <= types.keys(), "blocks of a matrix that this model does not have"
     sizes = {name: _bytes(tensor, types[name]) for name, tensor in _tensors(model)}
     writer = GGUFWriter(path, "llama", split_max_size=MAX_FILE_BYTES if sum(sizes.values()) > MAX_FILE_BYTES else 0)
     _add_header(writer, header)
@@ -123,17 +126,20 @@ def write_plain(model: PreTrainedModel, header: Header, quant: str, path: Path) 
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
         for name, tensor in _tensors(model):
-            writer.write_tensor_data(quants.quantize(_rows(name, tensor, model.config), types[name]))
+            if name in coded:
+                writer.write_tensor_data(_encoded(name, coded[name], model.config))
+            else:
+                writer.write_tensor_data(quants.quantize(_rows(name, tensor, model.config), types[name]))
     finally:
         writer.close()
     return files
 
 
-def quantise(source: Path, quant: str, path: Path, *, width: int) -> list[Path]:
-    """Make the K-quant `quant` at `path` from a float16 file (the first, where it is split); the one file written.
+def quantise(source: Path, quant: str, path: Path, *, width: int, importance: Importance | None = None) -> list[Path]:
+    """Make `quant` at `path` in llama.cpp from a float16 file (the first, where it is split); the one file written.
 
-    `width` is the model's hidden size. Raises SmolkitError where llama.cpp refuses, or for a file over
-    `MAX_FILE_BYTES`, which llama.cpp does not split.
+    `width` is the model's hidden size; `importance` says which inputs count most. Raises SmolkitError where llama.cpp
+    refuses, or for a file over `MAX_FILE_BYTES`, which llama.cpp does not split.
     """
     from gguf import QK_K, GGMLQuantizationType, LlamaFileType
 
@@ -146,6 +152,8 @@ def quantise(source: Path, quant: str, path: Path, *, width: int) -> list[Path]:
         overrides = [(pattern.encode(), int(GGMLQuantizationType[kind])) for pattern, kind in plan.narrow]
         # The array ends with an entry without a pattern.
         params.tt_overrides = (llama_cpp.llama_model_tensor_override * (len(overrides) + 1))(*overrides)
+    if importance is not None:
+        params.imatrix, _means = _imatrix(llama_cpp, importance)
     if llama_cpp.llama_model_quantize(str(source).encode(), str(path).encode(), params) != 0:
         raise SmolkitError(f"llama.cpp could not make {quant} of this model ({take_errors() or 'no reason given'})")
     size = path.stat().st_size
@@ -155,6 +163,25 @@ def quantise(source: Path, quant: str, path: Path, *, width: int) -> list[Path]:
             fix="Take q4_k_m, or q8_0 or f16, which are split",
         )
     return [path]
+
+
+def _imatrix(llama_cpp: Any, importance: Importance) -> tuple[Any, list[NDArray[np.float32]]]:
+    """llama.cpp's array of named means, and the memory that it points to, which must outlive the call.
+
+    A mean of zero would let a weight become anything, and a whole block of them divides by zero in llama.cpp.
+    """
+    modules = list(importance.sums)
+    means = [importance.mean(module) for module in modules]
+    means = [
+        np.ascontiguousarray(np.maximum(mean, LEAST_IMPORTANCE * (mean.mean() or 1)), np.float32) for mean in means
+    ]
+    # The array ends with an entry without a name.
+    entries = (llama_cpp.llama_model_imatrix_data * (len(modules) + 1))()
+    for entry, module, mean in zip(entries, modules, means, strict=False):
+        entry.name = importance.tensor_name(module).encode()
+        entry.data = mean.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        entry.size = mean.size
+    return entries, means
 
 
 @dataclass(frozen=True)
@@ -207,27 +234,30 @@ def _tensors(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
     """Every tensor of the file with its GGUF name; the head is left out where it is the embedding."""
     weights = model.state_dict()
     if model.config.tie_word_embeddings:
-        weights.pop("lm_head.weight", None)
+        weights.pop(f"{HEAD}.weight", None)
     for name, tensor in weights.items():
-        yield _gguf_name(name), tensor
-
-
-def _gguf_name(name: str) -> str:
-    module, _, parameter = name.rpartition(".")
-    known = _MODEL_TENSORS.get(module)
-    if known is None and module.startswith("model.layers."):
-        number, _, inner = module.removeprefix("model.layers.").partition(".")
-        if inner in _LAYER_TENSORS:
-            known = f"blk.{number}.{_LAYER_TENSORS[inner]}"
-    if known is None or parameter != "weight":
-        raise ModelError(f"tensor {name!r} has no place in a Llama model, so this file would not be the whole model")
-    return f"{known}.weight"
+        yield tensor_name(name), tensor
 
 
 def _rows(name: str, tensor: torch.Tensor, config: Any) -> NDArray[Any]:
     """The tensor as llama.cpp expects it: query and key rows in its order of rotary pairs."""
     heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}.get(name.split(".")[-2])
     return (interleave_rotary(tensor, heads) if heads else tensor).contiguous().numpy()
+
+
+def _encoded(name: str, blocks: Blocks, config: Any) -> NDArray[np.uint8]:
+    """Codes as Q4_0 or Q8_0 [out, bytes of a row]: of each block the scale in float16, then its codes.
+
+    A byte of Q4_0 holds the codes of weight i of a block, in its low half, and of weight i + 16; Q8_0 has signed codes.
+    """
+    import torch
+
+    codes, scales = (_rows(name, torch.from_numpy(part), config) for part in (blocks.codes, blocks.scales))
+    codes = codes.reshape(*scales.shape, blocks.size)
+    half = blocks.size // 2
+    packed = codes[..., :half] | codes[..., half:] << 4 if blocks.bits == 4 else codes - np.uint8(blocks.zero)
+    halves = scales.astype("<f2")[..., None].view(np.uint8)
+    return np.concatenate([halves, packed], axis=-1).reshape(codes.shape[0], -1)
 
 
 def interleave_rotary(weight: torch.Tensor, heads: int) -> torch.Tensor:
@@ -238,10 +268,12 @@ def interleave_rotary(weight: torch.Tensor, heads: int) -> torch.Tensor:
     return weight.unflatten(0, (heads, 2, -1)).transpose(1, 2).reshape(weight.shape)
 
 
-def _type_of(name: str, tensor: torch.Tensor, quant: Quant) -> Any:
+def _type_of(name: str, tensor: torch.Tensor, quant: Quant, blocks: Blocks | None) -> Any:
     """Vectors stay float32, and so few are they that it costs nothing; a row that fills no whole block is float16."""
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
+    if blocks is not None:
+        return GGMLQuantizationType[f"Q{blocks.bits}_0"]
     if tensor.dim() == 1:
         return GGMLQuantizationType.F32
     shared = name in ("token_embd.weight", "output.weight")
