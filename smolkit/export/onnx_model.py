@@ -101,11 +101,11 @@ class OnnxModel:
     def _optimum_graph(self, quantised: Mapping[str, Blocks], *, half: bool) -> Graph:
         from smolkit.export.graph_edits import embedding, linears, replace_linears, to_float16
 
-        graph = self._optimum
+        # Scales take the type of the matrix that they replace, so float16 comes first.
+        graph = to_float16(self._optimum) if half else self._optimum
         rows = embedding(graph)
         known = {*linears(graph), *([rows.name] if rows else [])}
-        graph = replace_linears(graph, {name: blocks for name, blocks in quantised.items() if name in known})
-        return to_float16(graph) if half else graph
+        return replace_linears(graph, {name: blocks for name, blocks in quantised.items() if name in known})
 
     def _quantised_weights(self, bits: int) -> dict[str, Blocks]:
         from smolkit.export.quantise import linears, round_nearest

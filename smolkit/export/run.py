@@ -6,7 +6,9 @@ manifest. Nothing is renamed into place before every file of every target has pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -77,7 +79,7 @@ def export(
         for module in target.needs:
             require(module, extra=target.extra, why=f"the target {target.name}")
     check_destination(out, overwrite=overwrite, inputs=[model, *([adapter] if adapter else []), *inputs])
-    with staged(out, overwrite=overwrite) as staging:
+    with _disk_faults(out), staged(out, overwrite=overwrite) as staging:
         source = open_source(
             model, name=name, prompt_format=prompt_format, adapter=adapter, score_task=score_task, progress=progress
         )
@@ -97,6 +99,18 @@ def export(
             manifest = _manifest("exports", source, scores=scores, details={"targets": list(names), "seconds": seconds})
             write_manifest(staging, manifest, name=EXPORT_MANIFEST)
     return finished
+
+
+@contextmanager
+def _disk_faults(out: Path) -> Iterator[None]:
+    """A disk that is full, or a directory that may not be written, as one line."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
+            raise
+        fix = "Make room, or name a directory on another disk; nothing was left behind"
+        raise SmolkitError(f"cannot be written ({exc.strerror})", where=str(out), fix=fix) from exc
 
 
 def _finish(request: Request, report: ExportReport, root: Path) -> None:

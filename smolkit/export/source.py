@@ -91,6 +91,7 @@ def open_source(
     layout = prompt_format or (manifest.prompt_format if manifest else None)
     loaded, tokenizer = load_model(directory, dtype=torch.float32), load_tokenizer(directory)
     check_finite(loaded)
+    check_vocabulary(loaded, tokenizer)
     return Source(
         given=str(model) if adapter is None else f"{model} with {adapter}",
         name=re.sub(r"[^\w.-]+", "-", name or model_name(adapter or model)),
@@ -126,6 +127,16 @@ def check_finite(model: PreTrainedModel) -> None:
                 f"the weights of {name!r} are not all numbers (NaN or infinite)",
                 fix="The training that made them diverged, or the file is damaged: take an earlier checkpoint",
             )
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Raise ModelError for a tokenizer that has ids for which the embedding has no row."""
+    largest, rows = max(tokenizer.get_vocab().values()), model.get_input_embeddings().weight.shape[0]
+    if largest >= rows:
+        raise ModelError(
+            f"the tokenizer has an id {largest}, the embedding only {rows} rows",
+            fix="The tokenizer belongs to another model, or the embedding was not resized for added tokens",
+        )
 
 
 def read_license(model: str | Path, directory: Path) -> str | None:
