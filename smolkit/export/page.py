@@ -22,6 +22,8 @@ from typing import Any, Literal
 
 from smolkit.assets import asset
 from smolkit.errors import SmolkitError
+from smolkit.export.precisions import PRECISIONS
+from smolkit.export.wasm_graph import write_wasm_graph
 from smolkit.extraction.leaf_types import LEAF_TYPES
 from smolkit.extraction.prompt import get_format
 from smolkit.manifest import sha256_directory, sha256_file
@@ -54,12 +56,14 @@ def write_page(
 
     `selftest` has `prompt_ids`, at least 40 tokens, and `tokens`, the greedy ones that follow on the CPU; they should
     win by a margin in every precision. `allowed` names the precisions of each device, the best first, as
-    {"webgpu": ["q4f16", "q4"], "wasm": ["q4"]}. `libraries` says where the JavaScript comes from: "vendor" copies it
+    {"webgpu": ["q4f16", "q4"], "wasm": ["q4"]}; those of WebAssembly get a graph of their own where they need one
+    (`wasm_graph`). `libraries` says where the JavaScript comes from: "vendor" copies it
     from npm, "cdn" refers to it, None takes npm where it is installed. A README.md is written where there is none.
 
     Raises SmolkitError where npm fails or gives another file than the page was proven with.
     """
     assert len(selftest["prompt_ids"]) >= SELFTEST_TOKENS
+    unpacked = {name: _unpacked(directory, name) for name in allowed.get("wasm", ())}
     source = libraries or ("vendor" if shutil.which("npm") else "cdn")
     settings = {
         "title": title,
@@ -69,6 +73,7 @@ def write_page(
         "examples": _examples(),
         "selftest": {key: [int(token) for token in selftest[key]] for key in ("prompt_ids", "tokens")},
         "allowed": {device: list(precisions) for device, precisions in allowed.items()},
+        "unpacked": {name: parts for name, parts in unpacked.items() if parts},
         "limits": {
             "context": _context(directory),
             "prompt_tokens": MAX_PROMPT_TOKENS,
@@ -82,7 +87,8 @@ def write_page(
     _write_json(directory / SETTINGS, settings)
     if not (directory / "README.md").exists():
         (directory / "README.md").write_text(front_matter(space_header(title)) + f"\n# {title}\n", encoding="utf-8")
-    written = [directory / "index.html", directory / SETTINGS, *(directory / "page").iterdir()]
+    graphs = (directory / "onnx").glob("model_wasm*.onnx")
+    written = [directory / "index.html", *graphs, directory / SETTINGS, *(directory / "page").iterdir()]
     return sorted([*written, *(directory / "vendor").glob("*")])
 
 
@@ -147,6 +153,14 @@ def _npm_install(directory: Path) -> None:
             f"npm could not install the page's libraries ({reason})",
             fix="Check the connection and try again, or let the page fetch them from a CDN",
         ) from exc
+
+
+def _unpacked(directory: Path, precision: str) -> list[str]:
+    """Write the graph with which WebAssembly runs a precision; the names of the weights' files that it shares."""
+    graph = directory / "onnx" / f"{PRECISIONS[precision].file}.onnx"
+    if write_wasm_graph(graph) is None:
+        return []
+    return sorted(file.name for file in graph.parent.glob(f"{graph.name}_data*"))
 
 
 def _libraries() -> dict[str, dict[str, str]]:

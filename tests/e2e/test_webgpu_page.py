@@ -113,6 +113,7 @@ def test_the_page_loads_from_its_own_origin_and_passes_its_self_test(
     expect(page.locator("#status")).to_have_text(
         re.compile(r"Ready, on the processor \(WebAssembly, q4, \d+ threads?\)\. It works offline from here on\.")
     )
+    expect(page.locator("#model")).to_have_attribute("data-unpacked", "true")
     expect(page.locator("#notice")).to_be_hidden()
     expect(page.get_by_role("heading", level=1)).to_have_text("A tiny model")
     assert page.evaluate("crossOriginIsolated")

@@ -234,13 +234,16 @@ def test_templates_hold_on_the_page_where_they_hold_in_python(ask: Ask) -> None:
 
 def test_devices_are_tried_from_the_fastest_to_the_surest(ask: Ask) -> None:
     allowed = {"webgpu": ["q4f16", "q4"], "wasm": ["q4"]}
-    cpu = [["wasm", "q4", False]]
+    cpu = [["wasm", "q4", None]]
     able = {"gpu": True, "f16": False, "subgroups": True}
     assert ask("attempts", able=able, allowed=allowed) == [["webgpu", "q4", True], ["webgpu", "q4", False], *cpu]
     able = {"gpu": True, "f16": True, "subgroups": False}
     assert ask("attempts", able=able, allowed=allowed) == [["webgpu", "q4f16", False], ["webgpu", "q4", False], *cpu]
     assert ask("attempts", able={"gpu": False, "f16": False, "subgroups": False}, allowed=allowed) == cpu
     assert ask("attempts", able=able, allowed=allowed, only="wasm") == cpu
+    fast = ["wasm", "q4", ["model_q4.onnx_data"]]
+    unpacked = {"q4": ["model_q4.onnx_data"]}
+    assert ask("attempts", able=able, allowed=allowed, unpacked=unpacked, only="wasm") == [fast, *cpu]
 
 
 def test_values_are_found_where_python_finds_them(ask: Ask) -> None:

@@ -98,9 +98,9 @@ const tasks = {
   },
 
   /** The attempts that the page would make. */
-  async attempts({ page, able, allowed, only }) {
+  async attempts({ page, able, allowed, unpacked, only }) {
     const { attempts } = await module(`${page}/devices.js`);
-    return attempts(able, allowed, only).map(({ device, dtype, subgroups }) => [device, dtype, subgroups]);
+    return attempts(able, { allowed, unpacked }, only).map((one) => [one.device, one.dtype, one.subgroups ?? one.parts ?? null]);
   },
 
   /** Where the values of an answer stand. */

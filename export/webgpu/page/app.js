@@ -48,7 +48,7 @@ function listen() {
 
 async function loadModel() {
   const only = new URLSearchParams(location.search).get("device");
-  const left = attempts(await capabilities(), page.settings.allowed, only);
+  const left = attempts(await capabilities(), page.settings, only);
   let fault = new PageFault("gpu", "This browser has no graphics processor for pages, and the address asks for one.");
   while (left.length) {
     const attempt = left.shift();
@@ -103,7 +103,8 @@ function becomeReady(attempt, threads) {
   page.ready = true;
   page.worker.onmessage = ({ data }) => onMessage[data.type]?.(data);
   element("model").dataset.device = attempt.device;
-  element("model").dataset.subgroups = attempt.subgroups;
+  element("model").dataset.subgroups = attempt.subgroups ?? false;
+  element("model").dataset.unpacked = Boolean(attempt.parts);
   element("progress").hidden = true;
   element("files").hidden = true;
   setStatus("ready", `Ready, on ${deviceName(attempt, threads)}. It works offline from here on.`);
@@ -231,6 +232,7 @@ function fill() {
     verbatim: element("verbatim").checked,
   });
   showButtons();
+  element("result-heading").scrollIntoView({ block: "nearest" });
 }
 
 function stop() {

@@ -10,17 +10,19 @@ export async function capabilities() {
 }
 
 /**
- * The attempts in their order, [{device, dtype, subgroups}]. `allowed` names the precisions of each device, the best
- * first; `only` is "webgpu" or "wasm" where the address asks for one of them.
+ * The attempts in their order, [{device, dtype, subgroups, parts}]. `allowed` names the precisions of each device, the
+ * best first. `unpacked` names those that have a graph for WebAssembly, which is fast and takes much memory, with the
+ * files of its weights (`parts`). `only` is "webgpu" or "wasm" where the address asks for one of them.
  */
-export function attempts(able, allowed, only) {
+export function attempts(able, { allowed, unpacked = {} }, only) {
   const gpu = able.gpu && only !== "wasm" ? (allowed.webgpu ?? []) : [];
   const cpu = only === "webgpu" ? [] : (allowed.wasm ?? []);
   return [
     ...gpu
       .filter((dtype) => able.f16 || !dtype.includes("f16"))
       .flatMap((dtype) => (able.subgroups ? [true, false] : [false]).map((subgroups) => ({ device: "webgpu", dtype, subgroups }))),
-    ...cpu.map((dtype) => ({ device: "wasm", dtype, subgroups: false })),
+    ...cpu.filter((dtype) => unpacked[dtype]).map((dtype) => ({ device: "wasm", dtype, parts: unpacked[dtype] })),
+    ...cpu.map((dtype) => ({ device: "wasm", dtype })),
   ];
 }
 

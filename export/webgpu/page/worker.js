@@ -57,6 +57,7 @@ async function load({ page: given, base, attempt }) {
     device: attempt.device,
     dtype: attempt.dtype,
     session_options: attempt.device === "webgpu" ? { executionProviders: [await gpuProvider(attempt)] } : {},
+    ...(attempt.parts ? sharedWeights(attempt.parts) : {}),
     progress_callback: ({ status, file, loaded, total }) => {
       if (status === "progress") postMessage({ type: "progress", file, loaded, total });
       if (status === "done" && file?.startsWith("onnx/")) postMessage({ type: "preparing" });
@@ -68,6 +69,15 @@ async function load({ page: given, base, attempt }) {
   const { tokens, passed } = await selfTest(runner, page.selftest);
   const threads = attempt.device === "wasm" ? threadCount() : null;
   postMessage({ type: "ready", attempt, threads, selftest: { tokens, passed, ms: performance.now() - began } });
+}
+
+/** Options for the graph that reads the weights of another one: model_wasm_q4.onnx, those of model_q4.onnx. */
+function sharedWeights(parts) {
+  return {
+    model_file_name: "model_wasm",
+    use_external_data_format: false,
+    session_options: { externalData: parts.map((path) => ({ path, data: `onnx/${path}` })) },
+  };
 }
 
 /** transformers.js, and under it ONNX Runtime, each proven to be the file that this page was written for. */
@@ -106,9 +116,9 @@ function scriptUrl(bytes) {
   return URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
 }
 
-/** Threads for WebAssembly: pages without cross-origin isolation have one. */
+/** Threads for WebAssembly: one per two logical processors, as they wait in loops; one without isolation. */
 function threadCount() {
-  return self.crossOriginIsolated ? Math.min(8, Math.max(1, navigator.hardwareConcurrency ?? 1)) : 1;
+  return self.crossOriginIsolated ? Math.min(4, Math.ceil((navigator.hardwareConcurrency || 1) / 2)) : 1;
 }
 
 /** Points transformers.js at the files beside this page, and keeps them in a cache that belongs to this export alone. */
