@@ -46,7 +46,9 @@ class OnnxCandidate:
 
         self.session = open_session(file, threads=threads)
         self.inputs = {one.name: one for one in self.session.get_inputs()}
-        self.outputs = [one.name for one in self.session.get_outputs()]
+        # A value that has a default is not among the inputs.
+        optional = [one.name for one in self.session.get_overridable_initializers()]
+        self.keeps_last = "num_logits_to_keep" in [*self.inputs, *optional]
         self.past = [name for name in self.inputs if name.startswith("past_key_values.")]
         self.present = [name.replace("past_key_values", "present") for name in self.past]
         self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
@@ -90,10 +92,10 @@ class OnnxCandidate:
         feed: dict[str, Any] = {
             "input_ids": np.array([ids], np.int64),
             "attention_mask": np.ones((1, before + len(ids)), np.int64),
-            # Where it is an initializer that may be overridden, it is not among the inputs, but is fed all the same.
-            "num_logits_to_keep": np.array(keep, np.int64),
             **dict(zip(self.past, cache, strict=True)),
         }
+        if self.keeps_last:
+            feed["num_logits_to_keep"] = np.array(keep, np.int64)
         if "position_ids" in self.inputs:
             feed["position_ids"] = np.arange(before, before + len(ids), dtype=np.int64)[None]
         found = self.session.run(["logits", *self.present], feed)

@@ -79,7 +79,7 @@ class OnnxModel:
         quantised = self._quantised_weights(chosen.bits) if chosen.bits else {}
         if self.backend == "optimum":
             return self._optimum_graph(quantised, half=chosen.half)
-        weights = _weights(self.source.model, quantised)
+        weights = layer_weights(self.source.model, quantised)
         return llama_graph(Shape.of(self.source.config), weights, chosen.kind)
 
     @cached_property
@@ -194,7 +194,7 @@ def scan_activations(source: Source) -> tuple[float, str]:
     return largest
 
 
-def _weights(model: Any, quantised: Mapping[str, Blocks]) -> dict[str, NDArray[Any] | Blocks]:
+def layer_weights(model: Any, quantised: Mapping[str, Blocks]) -> dict[str, NDArray[Any] | Blocks]:
     """All weights by transformers' names, query, key and value stacked: they read the same input."""
     plain = {name.removesuffix(".weight"): value.detach().float().numpy() for name, value in model.state_dict().items()}
     if model.config.tie_word_embeddings:

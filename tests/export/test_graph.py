@@ -14,7 +14,7 @@ from smolkit.export.blocks import Blocks
 from smolkit.export.graph import Shape, llama_graph
 from smolkit.export.onnx_candidate import OnnxCandidate
 from smolkit.export.onnx_file import write_graph
-from smolkit.export.onnx_model import _weights
+from smolkit.export.onnx_model import layer_weights
 from smolkit.export.quantise import linears, round_nearest
 
 SIZES = [
@@ -52,7 +52,7 @@ def tiny_model(**changes: Any) -> Any:
 
 
 def open_graph(model: Any, directory: Path, kind: Any = np.float32, quantised: dict[str, Blocks] | None = None) -> Any:
-    graph = llama_graph(Shape.of(model.config), _weights(model, quantised or {}), kind)
+    graph = llama_graph(Shape.of(model.config), layer_weights(model, quantised or {}), kind)
     write_graph(graph, directory / "model.onnx", part_name=lambda number: f"data_{number}", last_logits_only=True)
     (directory / "tokenizer.json").write_text('{"version":"1.0","model":{"type":"BPE","vocab":{},"merges":[]}}')
     (directory / "generation_config.json").write_text('{"eos_token_id": [2]}')
@@ -108,7 +108,7 @@ def test_a_tied_matrix_of_eight_bits_is_stored_once_and_serves_both_ends(tmp_pat
 
     model = tiny_model(tie_word_embeddings=True)
     blocks = {"model.embed_tokens": round_nearest(model.get_input_embeddings().weight, 8)}
-    graph = llama_graph(Shape.of(model.config), _weights(model, blocks), np.float32)
+    graph = llama_graph(Shape.of(model.config), layer_weights(model, blocks), np.float32)
     assert [name for name, array in graph.arrays.items() if array.size == 320 * 64] == ["model.embed_tokens.codes"]
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(torch.from_numpy(blocks["model.embed_tokens"].dense()))
@@ -143,7 +143,7 @@ def test_float16_stays_near(tmp_path: Path) -> None:
 
 def test_names_and_shapes_are_those_of_the_contract() -> None:
     model = tiny_model(tie_word_embeddings=True, num_attention_heads=4, num_key_value_heads=2)
-    graph = llama_graph(Shape.of(model.config), _weights(model, {}), np.float32)
+    graph = llama_graph(Shape.of(model.config), layer_weights(model, {}), np.float32)
     dims = {
         one.name: [dim.dim_param or dim.dim_value for dim in one.type.tensor_type.shape.dim]
         for one in [*graph.inputs, *graph.outputs]
