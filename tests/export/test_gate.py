@@ -26,6 +26,7 @@ from smolkit.export.gate import (
     make_reference,
 )
 from smolkit.export.gguf_file import QUANTS
+from smolkit.export.precisions import PRECISIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -187,13 +188,14 @@ def test_a_figure_passes_at_its_limit_and_a_missing_number_never_does() -> None:
 
 
 def test_every_quant_has_limits_that_widen_with_what_it_drops() -> None:
-    assert LIMITS.keys() == QUANTS.keys()
-    ordered = [LIMITS[quant] for quant in ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0")]
-    for tight, loose in pairwise(ordered):
-        assert tight.kl < loose.kl
-        assert tight.top1 >= loose.top1
-        assert tight.greedy >= loose.greedy
-        assert tight.f1_drop <= loose.f1_drop
+    assert LIMITS.keys() == {*QUANTS, *PRECISIONS}
+    gguf = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0")
+    for order in (gguf, ("fp32", "fp16", "q8", "q4")):
+        for tight, loose in pairwise(LIMITS[quant] for quant in order):
+            assert tight.kl < loose.kl
+            assert tight.top1 >= loose.top1
+            assert tight.greedy >= loose.greedy
+            assert tight.f1_drop <= loose.f1_drop
     assert all(limits.reason for limits in LIMITS.values())
 
 
