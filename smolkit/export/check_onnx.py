@@ -60,6 +60,10 @@ class OnnxFile:
     def find(self, operator: str) -> list[Operator]:
         return [one for one in self.operators if one.name == operator]
 
+    def first_in(self, location: str) -> str:
+        """The first tensor of a file beside the graph, as a place to point at."""
+        return place(self.name, next(one.tensor for one in self.external if one.location == location))
+
     @property
     def locations(self) -> dict[str, int]:
         """The files beside the graph, in the order of their first use, with the size that each must have."""
@@ -72,8 +76,7 @@ class OnnxFile:
 def read_onnx(path: Path, name: str) -> OnnxFile:
     """The graph at `path`, called `name` in findings. Raises UnreadableFile."""
     onnx = require("onnx", extra="onnx", why="reading an ONNX graph")
-    from google.protobuf.message import DecodeError
-
+    unparsable = require("google.protobuf.message", extra="onnx", why="reading an ONNX graph").DecodeError
     try:
         if path.stat().st_size > _MAX_PROTO_BYTES:
             fix = "Write the weights as external data"
@@ -81,7 +84,7 @@ def read_onnx(path: Path, name: str) -> OnnxFile:
         if is_lfs_pointer(path):
             raise UnreadableFile(lfs_pointer(name))
         model = onnx.load(path, load_external_data=False)
-    except (OSError, ValueError, DecodeError) as exc:
+    except (OSError, ValueError, unparsable) as exc:
         found = Finding(FAULT, name, "is not a readable ONNX file, perhaps cut short", "Write or download it again")
         raise UnreadableFile(found) from exc
     if not model.graph.node:
@@ -103,7 +106,7 @@ def check_external(graph: OnnxFile) -> Iterator[Finding]:
     """The files beside the graph: there, long enough, readable by others."""
     directory = graph.path.parent
     for location, size in graph.locations.items():
-        where = place(graph.name, next(one.tensor for one in graph.external if one.location == location))
+        where = graph.first_in(location)
         pure = PurePosixPath(location)
         if pure.is_absolute() or ".." in pure.parts:
             yield Finding(FAULT, where, f"has its weights in {location!r}, outside the directory")

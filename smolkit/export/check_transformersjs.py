@@ -241,8 +241,8 @@ class _Check:
         counted = (counts.get(own, counts.get(session)) if isinstance(counts, dict) else counts) or 0
         parts = [f"{own}_data{f'_{number}' if number else ''}" for number in range(_count(counted))]
         setting = _setting("use_external_data_format").removeprefix("config.json:")
-        for tensor, location in {one.location: (one.tensor, one.location) for one in graph.external}.values():
-            where = place(graph.name, tensor)
+        for location in graph.locations:
+            where = graph.first_in(location)
             if not re.fullmatch(rf"{re.escape(own)}_data(_[1-9]\d*)?", location):
                 what = f"has its weights in {location!r}, and a browser is given {own}_data, {own}_data_1, ..."
                 yield Finding(FAULT, where, what, "Rename the file, and its name in the graph", WEB)
