@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -40,14 +41,16 @@ _OUTPUTS = {
 
 
 def check(snapshot: Snapshot) -> Outcome | None:
-    """None for a directory without a genai_config.json."""
-    if not snapshot.has(CONFIG):
+    """Every folder with a genai_config.json is a model of its own; None where there is none."""
+    folders = [PurePosixPath(name).parent for name in snapshot.names if PurePosixPath(name).name == CONFIG]
+    if not folders:
         return None
-    found = list(_Check(snapshot).check())
-    loads = not any(one.level == FAULT for one in found)
-    filename = _object(_object(snapshot.json(CONFIG), "model"), "decoder").get("filename")
-    files = {str(filename): DEVICES if loads else ()} if filename else {}
-    return Outcome(files, found, loads)
+    findings, files = [], {}
+    for folder in folders:
+        found = list(_Check(Snapshot(snapshot.path / folder)).check())
+        findings += [replace(one, where=(folder / one.where).as_posix()) for one in found]
+        files[(folder / CONFIG).as_posix()] = () if any(one.level == FAULT for one in found) else DEVICES
+    return Outcome(files, findings, loads=any(files.values()))
 
 
 class _Check:

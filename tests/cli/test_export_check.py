@@ -56,7 +56,6 @@ def test_a_directory_that_one_runtime_loads_is_exit_code_0(
         (["check", "no-such-directory"], "no-such-directory: no such directory."),
         (["check"], "missing argument 'directory'. See: smolkit export check --help"),
         (["check", ".", "--jsno"], "no such option '--jsno'. Did you mean '--json'? See: smolkit export check --help"),
-        ([], "missing argument 'model'. See: smolkit export --help"),
         (["./check", "--out", "o", "--target", "guff"], "unknown export target 'guff'. Did you mean 'gguf'?"),
     ],
 )

@@ -504,6 +504,17 @@ def test_a_fault_of_genai_config_has_its_line_and_no_other(
     assert check_directory(genai).verdict(GENAI).loads is (level != "fault")
 
 
+def test_every_folder_of_genai_files_is_a_model_of_its_own(genai: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    for name in ("fp32", "q8"):
+        shutil.copytree(genai, both / name)
+    edit_json("genai_config.json", model__type="lama")(both / "q8")
+    verdict = check_directory(both).verdict(GENAI)
+    assert verdict.loads
+    assert verdict.files == {"fp32/genai_config.json": ("cpu",), "q8/genai_config.json": ()}
+    assert [one.where for one in verdict.findings] == ["q8/genai_config.json:model.type"]
+
+
 def test_genai_gives_no_input_that_its_configuration_does_not_name(genai: Path) -> None:
     found = new_lines(genai, GENAI, edit_graph(rename("attention_mask", "mask"), "model.onnx"))
     assert [text.partition(". ")[0] for _, text in found] == [
