@@ -48,7 +48,7 @@ class Blocks:
         blocked = self.codes.reshape(*self.scales.shape, self.size)
         if self.bits == 8:
             return blocked
-        return blocked[..., 0::2] | (blocked[..., 1::2] << 4)
+        return blocked[..., 0::2] | (blocked[..., 1::2] << np.uint8(4))
 
     @property
     def bytes(self) -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BITS_PER_WEIGHT = 5.0
 """Default budget for the matrices of the layers, scales included; 4.5 is all of them at four bits."""
 _SENSITIVITY_TOKENS = 4096
+_LEAST_BITS = 4.5
 _HELD_OUT = 6
 """Of so many calibration rows one is kept to measure the loss on."""
 OVERFLOW = 3e4
@@ -133,15 +134,19 @@ def check_llama(config: Any) -> None:
         )
 
 
-def quantise_source(source: Source, sequences: Sequence[list[int]], bits_per_weight: float) -> Quantised:
-    """Four bits under a budget: sensitivities, then the bits, then compensation; the loss is measured afterwards."""
-    from smolkit.export import quantise
-
-    if bits_per_weight < 4.5:
+def check_bits(bits_per_weight: float) -> None:
+    """Raise SmolkitError for a budget that four bits do not keep."""
+    if not bits_per_weight >= _LEAST_BITS:
         raise SmolkitError(
             f"{bits_per_weight:g} bits per weight are too few: four bits with their scales are 4.5",
             fix="Give at least 4.5; 9 is 8 bits everywhere",
         )
+
+
+def quantise_source(source: Source, sequences: Sequence[list[int]], bits_per_weight: float) -> Quantised:
+    """Four bits under a budget: sensitivities, then the bits, then compensation; the loss is measured afterwards."""
+    from smolkit.export import quantise
+
     held_out = sequences[::_HELD_OUT]
     used = [sequence for number, sequence in enumerate(sequences) if number % _HELD_OUT]
     source.progress(f"four bits: sensitivities over {sum(map(len, used)):,} calibration tokens")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import SmolkitError
-from smolkit.export.onnx_model import BITS_PER_WEIGHT, OnnxModel
+from smolkit.export.onnx_model import BITS_PER_WEIGHT, OnnxModel, check_bits
 from smolkit.export.source import Source
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
             raise SmolkitError(f"unknown backend {self.backend!r}", given=self.backend, known=BACKENDS)
+        check_bits(self.bits_per_weight)
 
     @cached_property
     def calibration(self) -> list[list[int]]:

@@ -82,7 +82,7 @@ def test_json_is_the_whole_report_with_the_task_s_f1(
     data = rows(tmp_path / "rows.jsonl", 60)
     arguments = ["export", str(tiny), "--target", "gguf", "--quant", "f16", "--prompt-format", "smolkit-1"]
     assert cli.run([*arguments, "--out", str(tmp_path / "out"), "--gate-data", str(data), "--json"]) == 0
-    report = json.loads(capfd.readouterr().out)
+    report = json.loads(capfd.readouterr().out)["gguf"]
     assert (report["passed"], report["prompt_format"]) == (True, "smolkit-1")
     (file,) = report["files"]
     assert file["checks"]["documents"]["value"] == 50
@@ -93,11 +93,16 @@ def test_json_is_the_whole_report_with_the_task_s_f1(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--target", "guff"], "unknown export target 'guff'. Did you mean 'gguf'? Known: gguf."),
+        (["--target", "guff"], "unknown export target 'guff'. Did you mean 'gguf'? Known: all, gguf, onnx, webgpu."),
         (
             ["--quant", "f16,q4km"],
-            "unknown quant 'q4km'. Did you mean 'q4_k_m'? Known: bf16, f16, f32, q4_0, q4_k_m, q5_k_m, q6_k, q8_0.",
+            "unknown quant 'q4km'. Did you mean 'q4_k_m'? Known: bf16, f16, f32, iq4_nl,",
         ),
+        (["--page"], "--page goes with --target webgpu"),
+        (["--target", "onnx", "--backend", "optimun"], "unknown backend 'optimun'. Did you mean 'optimum'?"),
+        (["--target", "onnx", "--bits-per-weight", "4"], "4 bits per weight are too few"),
+        (["--calibration-data", "no such file.txt"], "no such file.txt: cannot be read"),
+        (["--adapter", "no such adapter"], "no such adapter: no adapter_config.json here"),
         (
             ["--gate-documents", "10"],
             "invalid value for '--gate-documents': Input should be greater than or equal to 50.",
