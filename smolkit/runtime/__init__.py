@@ -1,4 +1,4 @@
-"""Running models: one extractor over torch and llama.cpp, with decoding held to the template."""
+"""Running models: one extractor over torch, llama.cpp and ONNX Runtime, with decoding held to the template."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ RUNTIMES = Registry(
     {
         "torch": "smolkit.runtime.torch_backend:TorchBackend",
         "llama.cpp": "smolkit.runtime.llamacpp:LlamaCppBackend",
+        "onnx": "smolkit.runtime.onnx_backend:OnnxBackend",
     },
 )
 
@@ -27,10 +28,11 @@ def open_extractor(
     threads: int | None = None,
     prompt_format: str | None = None,
 ) -> Extractor:
-    """An extractor for a model by any of its names: bundled, directory, Hub id, GGUF file or export directory.
+    """An extractor for a model by any of its names: bundled, directory, Hub id, GGUF or ONNX file, export
+    directory.
 
-    Without a `runtime`, llama.cpp runs what is or holds a GGUF file and torch all else. `prompt_format` overrides
-    the one that the model says it was trained with.
+    Without a `runtime`, `default_runtime` chooses. `prompt_format` overrides the one that the model says it was trained
+    with.
     """
     from smolkit.runtime.extractor import Extractor
 
@@ -39,7 +41,13 @@ def open_extractor(
 
 
 def default_runtime(model: str | Path) -> str:
-    """The runtime for a model that names none."""
+    """The runtime for a model that names none: llama.cpp and ONNX Runtime take what was exported for them."""
     path = Path(model).expanduser()
-    exported = path.is_dir() and not (path / "config.json").is_file() and any(path.glob("*.gguf"))
-    return "llama.cpp" if path.suffix == ".gguf" or exported else "torch"
+    if path.suffix == ".gguf":
+        return "llama.cpp"
+    if path.suffix == ".onnx":
+        return "onnx"
+    if path.is_dir() and not (path / "config.json").is_file() and any(path.glob("*.gguf")):
+        return "llama.cpp"
+    exported = path.is_dir() and not any(path.glob("*.safetensors"))
+    return "onnx" if exported and any(True for depth in ("*", "*/*") for _ in path.glob(f"{depth}.onnx")) else "torch"

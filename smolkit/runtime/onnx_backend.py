@@ -1,0 +1,89 @@
+"""Decoding with plain ONNX Runtime on the CPU: every ONNX export runs here, whichever runtime it was written for.
+
+Neither torch nor transformers is loaded, so a command starts in about a second, and no second set of threads competes
+for the cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from smolkit.data.batches import MIN_SHARED, common_prefix
+from smolkit.errors import ModelError, RuntimeUnavailable
+from smolkit.runtime.onnx_files import OnnxFiles
+from smolkit.runtime.onnx_sequences import Decoder, SeparateSequences, Sequences
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class OnnxBackend:
+    """One ONNX graph. Types are the file's own: another precision is another file."""
+
+    name = "onnx"
+
+    def __init__(self, files: OnnxFiles, *, threads: int | None = None, max_batch: int = 16):
+        self.files = files
+        decoder = Decoder(files.graph, threads=threads)
+        self.vocab_size = decoder.vocab_size
+        self.tokenizer = _tokenizer(files.tokenizer)
+        self.ll_tokenizer = _ll_tokenizer(files, self.vocab_size)
+        self.context_length = files.context_length
+        self.end_ids = files.end_ids
+        self.prompt_format = files.prompt_format
+        self.max_batch = max_batch
+        self._sequences = Sequences(decoder) if files.fused else SeparateSequences(decoder)
+
+    @classmethod
+    def open(cls, model: str | Path, *, dtype: str = "auto", threads: int | None = None) -> OnnxBackend:
+        """Open an .onnx file, or the smallest suitable one of an export directory (`onnx_files.onnx_file`)."""
+        return cls(OnnxFiles.find(model), threads=threads)
+
+    def encode(self, text: str, *, special: bool) -> list[int]:
+        self.tokenizer.encode_special_tokens = not special
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=False))
+
+    def prefill(self, prompts: Sequence[list[int]]) -> NDArray[np.float32]:
+        shared = common_prefix(prompts)
+        if len(shared) < MIN_SHARED:
+            shared = []
+        self._sequences.start(shared, [len(prompt) for prompt in prompts])
+        return self._sequences.append([prompt[len(shared) :] for prompt in prompts])
+
+    def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:
+        return self._sequences.append(tokens)
+
+    def close(self) -> None:
+        del self._sequences
+
+
+def _tokenizer(file: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as exc:  # tokenizers raises no class of its own
+        raise ModelError(f"not a tokenizer ({exc})", where=str(file), fix="Write or download it again") from exc
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _ll_tokenizer(files: OnnxFiles, vocab_size: int) -> Any:
+    """llguidance's own reading of tokenizer.json."""
+    from llguidance import LLTokenizer
+
+    content = files.tokenizer.read_text(encoding="utf-8")
+    try:
+        return LLTokenizer(content, n_vocab=vocab_size, eos_token=sorted(files.end_ids))
+    except Exception as exc:
+        line = str(exc).strip().partition("\n")[0]
+        raise RuntimeUnavailable(f"llguidance cannot use this tokenizer ({line})", where=str(files.tokenizer)) from exc

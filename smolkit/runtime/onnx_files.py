@@ -1,0 +1,134 @@
+"""What an ONNX export is made of: the graph to run, and what the files beside it say about the model.
+
+Layouts: `DIR/model.onnx` (flat), `DIR/onnx/model*.onnx` (as transformers.js wants it), `DIR/PRECISION/model.onnx`.
+Nothing here needs ONNX Runtime; weights are not read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smolkit.errors import ModelError, RuntimeUnavailable, nearest
+from smolkit.manifest import NAMES, read_optional
+
+_PATTERNS = ("model.onnx", "onnx/*.onnx", "*/model.onnx", "*.onnx")
+_HALF = re.compile(r"f(p|loat)?16")
+_FUSED = b"GroupQueryAttention"
+
+
+@dataclass(frozen=True)
+class OnnxFiles:
+    """One graph, and what is known of its model before it is opened."""
+
+    graph: Path
+    tokenizer: Path
+    context_length: int
+    end_ids: frozenset[int]
+    prompt_format: str | None
+    fused: bool
+    """Whether attention is one operator, which may write its keys and values in place."""
+
+    @classmethod
+    def find(cls, model: str | Path) -> OnnxFiles:
+        """The files of an .onnx file or of an export directory (`onnx_file`), hashes not proven.
+
+        Raises ModelError, in one line, where a file is missing or cannot be read.
+        """
+        graph = onnx_file(model)
+        homes = [graph.parent, graph.parent.parent]
+        tokenizer = next((home / "tokenizer.json" for home in homes if (home / "tokenizer.json").is_file()), None)
+        if tokenizer is None:
+            raise ModelError(
+                "no tokenizer.json beside this graph, which constrained decoding needs",
+                where=str(graph),
+                fix="Copy it from the model that was exported",
+            )
+        home = tokenizer.parent
+        config = _config(home)
+        manifest = next((read_optional(at, verify=False) for at in homes if _has_manifest(at)), None)
+        return cls(
+            graph=graph,
+            tokenizer=tokenizer,
+            context_length=config["context"],
+            end_ids=frozenset(config["ends"]),
+            prompt_format=manifest.prompt_format if manifest else None,
+            fused=_FUSED in graph.read_bytes(),
+        )
+
+
+def onnx_file(model: str | Path) -> Path:
+    """The graph that a name means: an .onnx file, or the smallest of a directory whose activations are float32.
+
+    A CPU computes in float32 anyway, so float16 is taken only where there is nothing else.
+    """
+    path = Path(model).expanduser()
+    if path.is_file():
+        if path.suffix != ".onnx":
+            raise RuntimeUnavailable(
+                "not an ONNX file", where=str(model), fix="Name a file that ends in .onnx, or an export directory"
+            )
+        return path
+    if not path.is_dir():
+        near = nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else None
+        raise ModelError(
+            "neither an ONNX file nor a directory, which ONNX Runtime needs",
+            where=str(model),
+            fix=f"Did you mean {path.parent / near}?" if near else None,
+        )
+    files = onnx_files(path)
+    if not files:
+        raise ModelError(
+            "no ONNX file here, which ONNX Runtime needs",
+            where=str(model),
+            fix=f"Write one: smolkit export {model} --target onnx --out {model}-onnx",
+        )
+    return min(files, key=lambda file: (bool(_HALF.search(_precision(file))), _size(file)))
+
+
+def onnx_files(directory: Path) -> list[Path]:
+    """The graphs of an export directory, in the first layout that it has."""
+    return next((files for pattern in _PATTERNS if (files := sorted(directory.glob(pattern)))), [])
+
+
+def _precision(file: Path) -> str:
+    """Where its name is: DIR/q4f16/model.onnx, DIR/onnx/model_q4f16.onnx."""
+    return file.parent.name if file.stem == "model" else file.stem
+
+
+def _size(file: Path) -> int:
+    """Bytes of a graph with the weights beside it, named for it."""
+    return sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*"))
+
+
+def _has_manifest(directory: Path) -> bool:
+    return any((directory / name).is_file() for name in NAMES)
+
+
+def _config(home: Path) -> dict[str, Any]:
+    """Context length and end tokens, by genai_config.json or else by transformers' files."""
+    genai = _json(home / "genai_config.json").get("model", {})
+    config, generation = _json(home / "config.json"), _json(home / "generation_config.json")
+    context = genai.get("context_length") or config.get("max_position_embeddings")
+    ends = [genai.get("eos_token_id"), generation.get("eos_token_id"), config.get("eos_token_id")]
+    ids = next((one for one in ends if one is not None), None)
+    if not context or ids is None:
+        raise ModelError(
+            "neither genai_config.json nor config.json says how long a text may be and which token ends it",
+            where=str(home),
+            fix="Copy them from the export",
+        )
+    return {"context": context, "ends": [ids] if isinstance(ids, int) else ids}
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes()) if file.is_file() else {}
+    except ValueError as exc:
+        raise ModelError(f"not valid JSON ({exc})", where=str(file), fix="Write or download it again") from exc
+    if not isinstance(content, dict):
+        raise ModelError("not a JSON object", where=str(file), fix="Write or download it again")
+    return content
