@@ -14,7 +14,7 @@ from smolkit import __version__
 from smolkit.assets import asset
 from smolkit.export.gate import GREEDY_TOKENS
 from smolkit.export.probes import DOCUMENTS, STRINGS
-from smolkit.export.report import ExportReport, FileReport, gate_section, table
+from smolkit.export.report import ExportReport, FileReport, gate_section, loads_section, table
 from smolkit.extraction.prompt import get_format
 
 _CHATML_START, _CHATML_END = "<|im_start|>", "<|im_end|>"
@@ -41,7 +41,7 @@ def card(
         greedy=GREEDY_TOKENS,
         format=_format_note(report.prompt_format),
         files=table([["file", "size", "tensors"], *(_file_row(file) for file in report.kept)]),
-        gate=gate_section(report).strip(),
+        gate=f"{gate_section(report).strip()}\n\n{loads_section(report)}".strip(),
     )
     return f"---\n{yaml.safe_dump(header, sort_keys=False).strip()}\n---\n\n{filled}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import ModelError
 from smolkit.export import cards
@@ -22,6 +22,7 @@ from smolkit.export.gguf_file import (
     quantise,
     read_layout,
     write_plain,
+    writing,
 )
 from smolkit.export.gguf_tokenizer import read_vocabulary
 from smolkit.export.llama_candidate import LlamaCandidate
@@ -31,7 +32,12 @@ from smolkit.export.source import Source
 from smolkit.export.target import Target
 from smolkit.extraction.prompt import get_format
 
+if TYPE_CHECKING:
+    from smolkit.export.importance import Importance
+
 BASE = "f16"
+IMATRIX = ".imatrix"
+"""llama.cpp's tools take any suffix; with `.gguf` it would look like a model."""
 _OLLAMA_CONTEXT = 8192
 """More is memory that few documents need."""
 
@@ -73,15 +79,27 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
     for quant in wanted if not reports[0].failures else ():
         if quant == BASE:
             continue
-        if QUANTS[quant].matrices:
-            files = write_plain(source.model, header, quant, path(quant))
+        if QUANTS[quant].searched:
+            found = _importance(request, root / f"{header.name}{IMATRIX}")
+            files = quantise(base[0], quant, path(quant), width=header.config.hidden_size, importance=found)
+            rounded = f"with importance, from {found.tokens:,} tokens of {found.source}"
         else:
-            files = quantise(base[0], quant, path(quant), width=header.config.hidden_size)
-        reports.append(gate.report(quant, files, read_layout(files)))
+            files, rounded = write_plain(source.model, header, quant, path(quant)), ""
+        reports.append(gate.report(quant, files, read_layout(files), rounded=rounded))
     if BASE not in wanted:
         for file in base:
             file.unlink()
     return tuple(reports)
+
+
+def _importance(request: Request, path: Path) -> Importance:
+    """The importance of the inputs, which lies beside the files: others can be made from it with llama.cpp's tools."""
+    from smolkit.export.importance import write_imatrix
+
+    if not path.exists():
+        with writing(path):
+            write_imatrix(request.importance, path)
+    return request.importance
 
 
 @dataclass(frozen=True)
@@ -92,7 +110,9 @@ class _FileGate:
     fields: dict[str, Any]
     threads: int
 
-    def report(self, quant: str, files: list[Path], layout: Layout, *, kept: bool = True) -> FileReport:
+    def report(
+        self, quant: str, files: list[Path], layout: Layout, *, kept: bool = True, rounded: str = ""
+    ) -> FileReport:
         size = sum(file.stat().st_size for file in files)
         self.source.progress(f"{quant}: {size / 1e6:,.0f} MB, in llama.cpp against torch float32")
         report = FileReport(
@@ -102,6 +122,7 @@ class _FileGate:
             tensor_types=layout.tensor_types,
             checks=tuple(self._checks(quant, files[0], layout.fields, kept)),
             kept=kept,
+            rounded=rounded,
         )
         self.source.progress(f"{quant}: " + ("; ".join(map(str, report.failures)) or "passed"))
         return report
@@ -126,4 +147,12 @@ class _FileGate:
         return checks
 
 
-TARGET = Target("gguf", write, tuple(QUANTS), defaults=("q8_0", "q4_k_m"), extra="gguf", needs=("gguf", "llama_cpp"))
+TARGET = Target(
+    "gguf",
+    write,
+    tuple(QUANTS),
+    defaults=("q8_0", "q4_k_m"),
+    reader="llama.cpp",
+    extra="gguf",
+    needs=("gguf", "llama_cpp"),
+)

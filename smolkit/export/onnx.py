@@ -67,5 +67,11 @@ def _in_genai(request: Request, precision: str, directory: Path) -> list[Check]:
 
 
 TARGET = Target(
-    "onnx", write, tuple(PRECISIONS), defaults=("q4",), extra="onnx", needs=("onnx", "onnxruntime", "onnxruntime_genai")
+    "onnx",
+    write,
+    tuple(PRECISIONS),
+    defaults=("q4",),
+    reader="onnxruntime-genai",
+    extra="onnx",
+    needs=("onnx", "onnxruntime", "onnxruntime_genai"),
 )

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from smolkit.errors import GateError
+from smolkit.export.check import CheckReport
+from smolkit.export.check_files import NOTE
 from smolkit.export.gate import LIMITS, Check
 from smolkit.manifest import staged_file
 
@@ -24,6 +26,8 @@ class FileReport:
     tensor_types: dict[str, int]
     checks: tuple[Check, ...]
     kept: bool = True
+    rounded: str = ""
+    """How the weights were rounded, where it was more than to the nearest."""
 
     @property
     def failures(self) -> list[Check]:
@@ -43,6 +47,7 @@ class FileReport:
             "quant": self.quant,
             "files": list(self.files),
             "kept": self.kept,
+            **({"rounded": self.rounded} if self.rounded else {}),
             "size": self.size,
             "tensor_types": self.tensor_types,
             "passed": not self.failures,
@@ -59,10 +64,24 @@ class ExportReport:
     name: str
     prompt_format: str | None
     files: tuple[FileReport, ...]
+    layout: CheckReport | None = None
+    """Who loads the directory, by what its files say; `reader` has to, without anything that goes wrong in use."""
+    reader: str = ""
 
     @property
     def passed(self) -> bool:
-        return not any(file.failures for file in self.files)
+        return not any(file.failures for file in self.files) and not self.layout_faults
+
+    @property
+    def layout_faults(self) -> list[str]:
+        """What keeps the reader that the target is for from using the directory as it should."""
+        if self.layout is None:
+            return []
+        verdict = self.layout.verdict(self.reader)
+        if verdict.sound and not self.layout.findings:
+            return []
+        found = [str(one) for one in [*self.layout.findings, *verdict.findings] if one.level != NOTE]
+        return found or [f"{self.reader} does not load it"]
 
     @property
     def kept(self) -> list[FileReport]:
@@ -76,6 +95,7 @@ class ExportReport:
             "prompt_format": self.prompt_format,
             "passed": self.passed,
             "files": [file.as_dict() for file in self.files],
+            **({"loads": {one.name: one.loads for one in self.layout.verdicts}} if self.layout else {}),
         }
 
     @property
@@ -99,10 +119,10 @@ def require_passed(report: ExportReport, destination: Path) -> None:
         as_text.unlink(missing_ok=True)
         return
     _write_report(report, as_json, as_text)
-    faults = "; ".join(f"{file.quant}: " + ", ".join(map(str, file.failures)) for file in report.files if file.failures)
-    raise GateError(
-        f"the export lost its numbers: {faults}", fix=f"Nothing was written to {destination}; see {as_text}"
-    )
+    failed = [f"{file.quant}: " + ", ".join(map(str, file.failures)) for file in report.files if file.failures]
+    what = "the export lost its numbers" if failed else f"{report.reader} would not load the export as it should"
+    fix = f"Nothing was written to {destination}; see {as_text}"
+    raise GateError(f"{what}: {'; '.join(failed or report.layout_faults)}", fix=fix)
 
 
 def write_gate_report(report: ExportReport, directory: Path) -> None:
@@ -115,7 +135,10 @@ def _write_report(report: ExportReport, as_json: Path, as_text: Path) -> None:
     with staged_file(as_json) as aside:
         aside.write_text(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     with staged_file(as_text) as aside:
-        aside.write_text(f"# {report.name}: {verdict} the gate\n\n{gate_section(report)}", encoding="utf-8")
+        aside.write_text(
+            f"# {report.name}: {verdict} the gate\n\n{gate_section(report)}\n{loads_section(report)}\n",
+            encoding="utf-8",
+        )
 
 
 def gate_section(report: ExportReport) -> str:
@@ -126,13 +149,28 @@ def gate_section(report: ExportReport) -> str:
         for figure in report.figures
     ]
     reasons = [f"- `{file.quant}`: {LIMITS[file.quant].reason}" for file in report.files if file.quant in LIMITS]
+    rounded = [f"- `{file.quant}` was rounded {file.rounded}." for file in report.files if file.rounded]
     return f"""{table([header, *rows])}
 
 A figure out of the limit behind it is bold. KL is in nats, the mean over positions. The limits leave room above what
 SmolLM2-135M-Instruct, or a model fine-tuned from it, measured:
 
-{chr(10).join(reasons)}
+{chr(10).join(reasons + rounded)}
 """
+
+
+def loads_section(report: ExportReport) -> str:
+    """Who loads the directory, and with what each finds fault."""
+    if report.layout is None:
+        return ""
+    rows = [["reader", "loads", "with files"]]
+    for one in report.layout.verdicts:
+        if one.loads is not None:
+            files = [
+                f"{name} ({', '.join(devices)})" if devices else f"~~{name}~~" for name, devices in one.files.items()
+            ]
+            rows.append([one.name, "yes" if one.loads else "no", "<br>".join(files)])
+    return table(rows)
 
 
 def table(rows: list[list[str]]) -> str:

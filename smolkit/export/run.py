@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from smolkit.errors import SmolkitError
 from smolkit.export import TARGETS, cards
+from smolkit.export.check import check_directory
 from smolkit.export.gate import TaskScorer
 from smolkit.export.report import ExportReport, require_passed, write_gate_report
 from smolkit.export.request import Request
@@ -90,6 +91,7 @@ def export(
             root = staging / target.name if len(loaded) > 1 else staging
             root.mkdir(exist_ok=True)
             report = target.write(request, wanted[target.name], root)
+            report = replace(report, layout=check_directory(root), reader=target.reader)
             require_passed(report, out)
             _finish(request, report, root)
             finished.append(Exported(report, perf_counter() - began))

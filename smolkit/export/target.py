@@ -25,6 +25,8 @@ class Target:
     write: Callable[[Request, Sequence[str], Path], ExportReport]
     quants: tuple[str, ...]
     defaults: tuple[str, ...]
+    reader: str
+    """The consumer of `smolkit.export.check` that has to load the directory."""
     extra: str
     """What brings the modules that it `needs`."""
     needs: tuple[str, ...]

@@ -87,5 +87,11 @@ def _overflows(request: Request, precision: str) -> bool:
 
 
 TARGET = Target(
-    "webgpu", write, tuple(PRECISIONS), defaults=("fp32", "q4", "q4f16"), extra="onnx", needs=("onnx", "onnxruntime")
+    "webgpu",
+    write,
+    tuple(PRECISIONS),
+    defaults=("fp32", "q4", "q4f16"),
+    reader="transformers.js >= 4.2",
+    extra="onnx",
+    needs=("onnx", "onnxruntime"),
 )
