@@ -37,7 +37,7 @@ $(PY):
 demo: setup
 	$(VENV)/bin/smolkit demo walkthrough
 
-test: setup
+test: setup browser
 	$(PY) -m pytest
 
 test-slow: setup browser
