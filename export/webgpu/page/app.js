@@ -81,7 +81,7 @@ function tryAttempt(attempt) {
       if (data.type === "ready") resolve(data);
       else if (data.type === "fault") reject(new PageFault(data.kind, data.message, data.more));
       else if (data.type === "progress") showProgress(data);
-      else if (data.type === "preparing") setStatus("loading", "Preparing and testing the model…");
+      else if (data.type === "preparing") showPreparing();
     };
     page.worker.onerror = (event) => reject(new PageFault("other", `The worker could not start: ${event.message ?? "unknown"}`));
     page.worker.postMessage({ type: "load", page: page.settings, base: BASE, attempt });
@@ -125,7 +125,12 @@ function showFiles() {
   });
   element("files").replaceChildren(...rows);
   const sum = (key) => files.reduce((all, [, sizes]) => all + sizes[key], 0);
-  element("progress").value = sum("total") ? sum("loaded") / sum("total") : 0;
+  if (sum("loaded") < sum("total") || !sum("total")) element("progress").value = sum("total") ? sum("loaded") / sum("total") : 0;
+}
+
+function showPreparing() {
+  setStatus("loading", "Preparing and testing the model. This can take a minute…");
+  element("progress").removeAttribute("value"); // how far it is, nobody knows
 }
 
 function setStatus(state, line) {

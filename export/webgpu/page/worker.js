@@ -60,11 +60,10 @@ async function load({ page: given, base, attempt }) {
     ...(attempt.parts ? sharedWeights(attempt.parts) : {}),
     progress_callback: ({ status, file, loaded, total }) => {
       if (status === "progress") postMessage({ type: "progress", file, loaded, total });
-      if (status === "done" && file?.startsWith("onnx/")) postMessage({ type: "preparing" });
+      if (status === "done" && /_data(_\d+)?$/.test(file)) postMessage({ type: "preparing" });
     },
   });
   runner = new Runner(model, library);
-  postMessage({ type: "preparing" });
   const began = performance.now();
   const { tokens, passed } = await selfTest(runner, page.selftest);
   const threads = attempt.device === "wasm" ? threadCount() : null;
