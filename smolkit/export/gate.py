@@ -55,6 +55,7 @@ LIMITS: dict[str, Limits] = {
     "q6_k": Limits(None, 0.05, 0.87, 5.0, 0.88, 0.02, "KL 0.015, top-1 0.926, greedy 0.958; F1 0.014 lower."),
     "q5_k_m": Limits(None, 0.12, 0.80, 5.0, 0.85, 0.02, "KL 0.04, top-1 0.873, greedy 0.948."),
     "q4_k_m": Limits(None, 0.2, 0.72, 5.0, 0.80, 0.02, "KL 0.071, top-1 0.821, greedy 0.948."),
+    "iq4_nl": Limits(None, 0.5, 0.60, 5.0, 0.70, 0.05, "To be measured."),
     "q4_0": Limits(None, 0.8, 0.55, 5.0, 0.65, 0.05, "KL 0.37, top-1 0.709, greedy 0.833: for old hardware only."),
 }
 

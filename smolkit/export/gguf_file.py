@@ -8,8 +8,10 @@ means something else would load and be wrong. Whether the file is right is the g
 from __future__ import annotations
 
 import ctypes
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +47,11 @@ class Quant:
 
     file_type: str
     matrices: str | None
-    """Type of every matrix; None for the K-quants, where llama.cpp chooses by tensor."""
+    """Type of every matrix; None where llama.cpp chooses by tensor."""
     embedding: str | None = None
     """Type of the embedding and head, where it differs: at four bits they would cost most of the accuracy."""
+    searched: bool = True
+    """Whether llama.cpp looks for the best scales, for which it wants the importance of inputs."""
     narrow: tuple[tuple[str, str], ...] = ()
     """Types by pattern of tensor names, for models whose width fills no K-quant block, in place of llama.cpp's own."""
 
@@ -56,10 +60,10 @@ class Quant:
 _NARROW_Q5 = (("attn_(q|k|v|output)", "Q8_0"), ("ffn_(gate|up)", "Q5_0"))
 
 QUANTS: dict[str, Quant] = {
-    "f32": Quant("ALL_F32", "F32"),
-    "f16": Quant("MOSTLY_F16", "F16"),
-    "bf16": Quant("MOSTLY_BF16", "BF16"),
-    "q8_0": Quant("MOSTLY_Q8_0", "Q8_0"),
+    "f32": Quant("ALL_F32", "F32", searched=False),
+    "f16": Quant("MOSTLY_F16", "F16", searched=False),
+    "bf16": Quant("MOSTLY_BF16", "BF16", searched=False),
+    "q8_0": Quant("MOSTLY_Q8_0", "Q8_0", searched=False),
     "q6_k": Quant("MOSTLY_Q6_K", None),
     "q5_k_m": Quant("MOSTLY_Q5_K_M", None, narrow=_NARROW_Q5),
     "q4_k_m": Quant("MOSTLY_Q4_K_M", None),
@@ -120,8 +124,8 @@ def write_plain(
     # All shapes first, then one tensor at a time: no second copy of the model is ever in memory.
     for name, tensor in _tensors(model):
         writer.add_tensor_info(name, tensor.shape, tensor.numpy().dtype, sizes[name], raw_dtype=types[name])
-    files = writer.format_shard_names(path)
-    try:
+    with writing(path), closing(writer):
+        files = writer.format_shard_names(path)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
@@ -130,8 +134,6 @@ def write_plain(
                 writer.write_tensor_data(_encoded(name, coded[name], model.config))
             else:
                 writer.write_tensor_data(quants.quantize(_rows(name, tensor, model.config), types[name]))
-    finally:
-        writer.close()
     return files
 
 
@@ -155,7 +157,10 @@ def quantise(source: Path, quant: str, path: Path, *, width: int, importance: Im
     if importance is not None:
         params.imatrix, _means = _imatrix(llama_cpp, importance)
     if llama_cpp.llama_model_quantize(str(source).encode(), str(path).encode(), params) != 0:
-        raise SmolkitError(f"llama.cpp could not make {quant} of this model ({take_errors() or 'no reason given'})")
+        reason = take_errors() or "no reason given"
+        if "iostream" in reason:  # all that it says of a full disk
+            raise _unwritable(path, "llama.cpp could not write on")
+        raise SmolkitError(f"llama.cpp could not make {quant} of this model ({reason})")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise SmolkitError(
@@ -182,6 +187,23 @@ def _imatrix(llama_cpp: Any, importance: Importance) -> tuple[Any, list[NDArray[
         entry.data = mean.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
         entry.size = mean.size
     return entries, means
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what keeps `path` from being written, such as a full disk, into one line."""
+    try:
+        yield
+    except OSError as exc:
+        raise _unwritable(path, exc.strerror or str(exc)) from exc
+
+
+def _unwritable(path: Path, reason: str) -> SmolkitError:
+    free = shutil.disk_usage(path.parent).free
+    return SmolkitError(
+        f"{path.name} cannot be written: {reason}; {free / 1e6:,.0f} MB are free there",
+        fix="Free some space, or name another directory",
+    )
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,21 @@ def test_the_runtime_follows_the_prompt_format_that_the_file_names(exported: tup
         assert (extractor.runtime, extractor.prompt_format.id) == ("llama.cpp", "smolkit-1")
 
 
+def test_the_importance_of_inputs_lies_beside_the_files_that_it_served(tiny: Path, tmp_path: Path) -> None:
+    from smolkit.export.importance import read_imatrix
+
+    out = tmp_path / "out"
+    rows = {"calibration_rows": ["Ada lives in Rome."], "calibration_source": "one text"}
+    report = write(tiny, out, quants=["q6_k"], **rows)
+    assert (report.files[1].quant, report.files[1].rounded) == ("q6_k", "with importance, from 6 tokens of one text")
+    found = read_imatrix(out / "tiny.imatrix")
+    assert (found.source, found.tokens, len(found.sums)) == ("one text", 6, 15)
+    written = manifest.read(out)
+    assert "tiny.imatrix" in written.files
+    assert written.details["gate"]["files"][1]["rounded"] == report.files[1].rounded
+    assert "`q6_k` was rounded with importance" in (out / "README.md").read_text()
+
+
 def test_the_base_file_goes_where_it_was_not_asked_for_and_f1_is_measured_on_what_is_kept(
     tiny: Path, tmp_path: Path
 ) -> None:
