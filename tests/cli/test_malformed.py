@@ -525,11 +525,11 @@ def test_predictions(fails: Fails, tmp_path: Path, name: str) -> None:
 EVALUATIONS = {
     "nothing to score": (
         [],
-        "give either --predictions or --model. --model bundled runs the model that is at hand.",
+        "give one of --predictions, --model and --all-exports. --model bundled runs the model that is at hand.",
     ),
     "too much to score": (
         ["--predictions", "good.jsonl", "--model", "bundled"],
-        "give either --predictions or --model. --model bundled runs the model that is at hand.",
+        "give one of --predictions, --model and --all-exports. --model bundled runs the model that is at hand.",
     ),
     "predictions that are not there": (
         ["--predictions", "nope.jsonl"],
