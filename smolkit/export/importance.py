@@ -33,7 +33,6 @@ LONGEST_SEQUENCE = 1024
 """Tokens of a calibration row that are looked at."""
 CHUNK = 512
 """llama.cpp counts calibration text in chunks of one size; ours are of any, and are counted in these."""
-DEFAULT_ROWS = "synthetic rows of smolkit"
 
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 
@@ -220,8 +219,10 @@ def read_imatrix(path: Path) -> Importance:
     try:
         sums = {_module(name): tensors[name + _SUMS].reshape(-1) for name in names}
         counts = {_module(name): int(tensors[name + _COUNTS].item()) for name in names}
-    except (KeyError, ValueError) as exc:
+    except (KeyError, ValueError, ModelError) as exc:
         raise DataError(f"an importance matrix of another kind of model ({exc})", where=str(path)) from exc
+    if not all(np.isfinite(total).all() for total in sums.values()):
+        raise DataError("an importance matrix with values that are not finite", where=str(path))
     return Importance(sums, counts, ", ".join(sources), tied=tensor_name(f"{EMBEDDING}.weight") in names)
 
 

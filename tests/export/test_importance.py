@@ -181,13 +181,21 @@ def test_the_file_has_the_fields_and_tensors_of_llama_cpp(importance: Importance
     assert {tensor.tensor_type.name for tensor in reader.tensors} == {"F32"}
 
 
-def test_other_files_are_refused(model: PreTrainedModel, tmp_path: Path) -> None:
+def test_other_files_are_refused(importance: Importance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(40))
     with pytest.raises(DataError, match=r"broken\.gguf: no importance matrix of llama\.cpp \("):
         read_imatrix(broken)
     with pytest.raises(DataError, match=r"absent: no importance matrix"):
         read_imatrix(tmp_path / "absent")
+    wrong = {**importance.sums, "lm_head": np.full(64, np.inf, np.float32)}
+    write_imatrix(replace(importance, sums=wrong), tmp_path / "infinite.gguf")
+    with pytest.raises(DataError, match=r"infinite\.gguf: an importance matrix with values that are not finite"):
+        read_imatrix(tmp_path / "infinite.gguf")
+    monkeypatch.setattr(Importance, "tensor_name", lambda self, module: f"{module}.attn_qkv.weight")
+    write_imatrix(importance, tmp_path / "other.gguf")
+    with pytest.raises(DataError, match=r"of another kind of model \(tensor '.*attn_qkv\.weight' has no place"):
+        read_imatrix(tmp_path / "other.gguf")
 
 
 # ---- what it is for
