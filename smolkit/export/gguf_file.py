@@ -173,7 +173,7 @@ def quantise(source: Path, quant: str, path: Path, *, width: int, importance: Im
 def _imatrix(llama_cpp: Any, importance: Importance) -> tuple[Any, list[NDArray[np.float32]]]:
     """llama.cpp's array of named means, and the memory that it points to, which must outlive the call.
 
-    A mean of zero would let a weight become anything, and a whole block of them divides by zero in llama.cpp.
+    A mean of zero would let its weights become anything.
     """
     modules = list(importance.sums)
     means = [importance.mean(module) for module in modules]
