@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
 # By hand every run tries other examples; where a change is judged, the same ones every time.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -123,42 +120,15 @@ def webgpu_export(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def write_webgpu_directory(model_dir: Path, directory: Path) -> None:
-    """A Llama for transformers.js, every matrix of q4 rounded to the nearest of 4 bits, the embedding of 8."""
-    import numpy as np
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """The export as users write it. The gate is opened wide: a random model has no margins to lose."""
+    from unittest import mock
 
-    from smolkit.export.graph import Shape, llama_graph
-    from smolkit.export.onnx_file import write_graph
-    from smolkit.export.page import write_page
+    from smolkit.export.gate import LIMITS, Limits
+    from smolkit.export.run import export
 
-    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(model_dir)
-    (directory / "onnx").mkdir(parents=True)
-    tokenizer.save_pretrained(directory, save_jinja_files=False)
-    model.generation_config.save_pretrained(directory)
-    for name, bits in (("model", None), ("model_q4", 4)):
-        weights = _graph_weights(model, bits)
-        write_graph(
-            llama_graph(Shape.of(model.config), weights, np.float32),
-            directory / "onnx" / f"{name}.onnx",
-            part_name=lambda number, name=name: f"{name}.onnx_data",
-        )
-    config = model.config.to_dict()
-    config["rope_theta"] = config["rope_parameters"]["rope_theta"]
-    parts = {"model.onnx": 1, "model_q4.onnx": 1}
-    config["transformers.js_config"] = {"use_external_data_format": parts, "dtype": "q4"}
-    (directory / "config.json").write_text(json.dumps(config))
-    prompt = tokenizer("The months of the year are " + "January, February, March, April, May, " * 8)["input_ids"]
-    tokens = onnx_greedy_tokens(directory / "onnx" / "model_q4.onnx", prompt, 8)
-    write_page(
-        directory,
-        title="A tiny model",
-        prompt_format="smolkit-1",
-        selftest={"prompt_ids": prompt, "tokens": tokens},
-        allowed={"webgpu": ["q4"], "wasm": ["q4"]},
-        libraries="vendor",
-    )
+    wide = Limits(None, 99.0, 0.0, 99.0, 0.0, 1.0, "A random model.")
+    with mock.patch.dict(LIMITS, {"q4": wide}):
+        export(model_dir, directory, ["webgpu"], quants=["fp32", "q4"], page=True)
 
 
 def onnx_greedy_tokens(graph: Path, prompt: Sequence[int], count: int) -> list[int]:
@@ -187,28 +157,3 @@ def onnx_greedy_tokens(graph: Path, prompt: Sequence[int], count: int) -> list[i
         past = {name.replace("present", "past_key_values"): value for name, value in result.items() if name != "logits"}
         ids.append(int(result["logits"][0, -1].argmax()))
     return ids[len(prompt) :]
-
-
-def _graph_weights(model: PreTrainedModel, bits: int | None) -> dict[str, Any]:
-    import numpy as np
-
-    from smolkit.export.blocks import Blocks
-
-    def rounded(matrix: NDArray[np.float32], bits: int) -> Blocks:
-        blocked = matrix.reshape(matrix.shape[0], -1, 32)
-        zero = 2 ** (bits - 1)
-        scales = np.abs(blocked).max(-1) / (zero - 1)
-        codes = np.clip(np.rint(blocked / scales[..., None]) + zero, 0, 2 * zero - 1)
-        return Blocks(codes.reshape(matrix.shape).astype(np.uint8), scales, bits)
-
-    weights = {name.removesuffix(".weight"): value.numpy() for name, value in model.state_dict().items()}
-    weights.pop("lm_head", None)
-    for layer in range(model.config.num_hidden_layers):
-        prefix = f"model.layers.{layer}.self_attn."
-        weights[f"{prefix}qkv_proj"] = np.concatenate([weights.pop(f"{prefix}{role}_proj") for role in "qkv"])
-    if bits is None:
-        return weights
-    return {
-        name: value if value.ndim == 1 else rounded(value, 8 if "embed" in name else bits)
-        for name, value in weights.items()
-    }

@@ -74,6 +74,15 @@ class OnnxCandidate:
             rows.append(logits[-1])
         return np.stack(rows)
 
+    def greedy(self, prompt: Sequence[int], count: int) -> list[int]:
+        """Its own greedy continuation of `count` tokens, past an end token if one comes."""
+        logits, cache = self._run(prompt, self._empty(), keep=1)
+        tokens = [int(logits[-1].argmax())]
+        while len(tokens) < count:
+            logits, cache = self._run(tokens[-1:], cache, keep=1)
+            tokens.append(int(logits[-1].argmax()))
+        return tokens
+
     def close(self) -> None:
         del self.session
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smolkit.export.companions import write_config, write_tokenizer
+from smolkit.export.onnx_candidate import OnnxCandidate
 from smolkit.export.onnx_file import write_graph
 from smolkit.export.onnx_gate import gate_file
 from smolkit.export.onnx_model import OVERFLOW
@@ -44,20 +45,32 @@ def write(request: Request, quants: Sequence[str], root: Path) -> ExportReport:
 
 
 def _write_page(request: Request, root: Path, precisions: list[str]) -> None:
+    """The page, with a self-test that each of its files passes on the CPU: a device that fails it computes wrongly."""
     source = request.source
+    prompt, wanted = source.reference.surest(SELFTEST_TOKENS)
+    answers = {name: _greedy(root, name, prompt, len(wanted)) for name in precisions}
+    tokens = answers.get("q4", wanted)
+    sound = [name for name in precisions if answers[name] == tokens]
     request.card_header["webgpu"] = space_header(source.name)
-    prompt, tokens = source.reference.surest(SELFTEST_TOKENS)
     write_page(
         root,
         title=source.name,
         prompt_format=source.prompt_format,
         selftest={"prompt_ids": prompt, "tokens": tokens},
         allowed={
-            "webgpu": [name for name in ("q4f16", "q4", "fp16", "fp32") if name in precisions],
-            "wasm": [name for name in ("q4", "q8", "fp32") if name in precisions],
+            "webgpu": [name for name in ("q4f16", "q4", "fp16", "fp32") if name in sound],
+            "wasm": [name for name in ("q4", "q8", "fp32") if name in sound],
         },
     )
     (root / "README.md").unlink()  # the card comes later, with the same header
+
+
+def _greedy(root: Path, precision: str, prompt: list[int], count: int) -> list[int]:
+    candidate = OnnxCandidate(root / "onnx" / f"{PRECISIONS[precision].file}.onnx", root)
+    try:
+        return candidate.greedy(prompt, count)
+    finally:
+        candidate.close()
 
 
 def javascript_config(precisions: list[str], parts: dict[str, int]) -> dict[str, object]:

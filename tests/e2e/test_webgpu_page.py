@@ -115,7 +115,7 @@ def test_the_page_loads_from_its_own_origin_and_passes_its_self_test(
     )
     expect(page.locator("#model")).to_have_attribute("data-unpacked", "true")
     expect(page.locator("#notice")).to_be_hidden()
-    expect(page.get_by_role("heading", level=1)).to_have_text("A tiny model")
+    expect(page.get_by_role("heading", level=1)).to_have_text("tiny")
     assert page.evaluate("crossOriginIsolated")
     assert [url for url in requests if not url.removeprefix("blob:").startswith((address, "data:"))] == []
 
