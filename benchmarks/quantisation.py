@@ -58,7 +58,7 @@ def build(model: str, work: Path) -> dict[str, tuple[str, Path]]:
         subprocess.run(
             [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", str(resolve(model)), "-o", str(genai),
              "-p", "int4", "-e", "cpu", "-c", str(work / "cache"), "--extra_options", "int4_accuracy_level=4"],
-            check=True, stdout=subprocess.DEVNULL,
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         shutil.copy(ours / "onnx" / "q4" / "generation_config.json", genai)
     sides: dict[str, tuple[str, Path]] = {}

@@ -50,16 +50,18 @@ class Shape:
 
     @classmethod
     def of(cls, config: Any) -> Shape:
+        """The sizes of a configuration; of an architecture that is no Llama, as far as it has them."""
+        rope = getattr(config, "rope_parameters", None) or {}
         return cls(
             layers=config.num_hidden_layers,
             hidden=config.hidden_size,
             heads=config.num_attention_heads,
-            kv_heads=config.num_key_value_heads,
+            kv_heads=getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
             head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
             vocab=config.vocab_size,
             context=config.max_position_embeddings,
-            epsilon=config.rms_norm_eps,
-            rope_theta=config.rope_parameters["rope_theta"],
+            epsilon=getattr(config, "rms_norm_eps", 0.0),
+            rope_theta=rope.get("rope_theta", 0.0),
         )
 
 

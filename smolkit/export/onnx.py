@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from smolkit.errors import ModelError
 from smolkit.export.companions import write_config, write_genai_config, write_tokenizer
@@ -53,6 +54,10 @@ def _in_genai(request: Request, precision: str, directory: Path) -> list[Check]:
     except ModelError as exc:
         return [Check("genai_loads", 0, 1, at_least=True, note=str(exc))]
     texts = [(text, ids) for text, special, ids in reference.encodings if special]
+    # It ignores normalisers, so a text in another form than the tokenizer's is its user's to normalise.
+    normaliser = request.source.tokenizer.backend_tokenizer.normalizer
+    normal = type(normaliser).__name__ == "NFC"
+    texts = [(normalize("NFC", text) if normal else text, ids) for text, ids in texts]
     wrong = [text for text, ids in texts if model.encode(text) != ids]
     equal = total = 0
     for case in reference.cases:

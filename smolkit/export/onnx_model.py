@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BITS_PER_WEIGHT = 5.0
 """Default budget for the matrices of the layers, scales included; 4.5 is all of them at four bits."""
-_SENSITIVITY_TOKENS = 4096
+_SENSITIVITY_TOKENS = 2048
 _LEAST_BITS = 4.5
 _HELD_OUT = 6
 """Of so many calibration rows one is kept to measure the loss on."""

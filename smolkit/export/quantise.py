@@ -49,7 +49,12 @@ class Sensitivity:
 
 def linears(model: PreTrainedModel) -> dict[str, torch.nn.Linear]:
     """The matrices of the decoder layers by module name; embedding and head are not among them."""
-    layers = model.get_decoder().layers
+    layers = getattr(model.get_decoder(), "layers", None)
+    if layers is None:
+        raise ModelError(
+            f"the matrices of the architecture {model.config.model_type!r} are not found, to store them in fewer bits",
+            fix="Take fp32 or fp16",
+        )
     prefix = next(name for name, module in model.named_modules() if module is layers)
     return {
         f"{prefix}.{name}": module for name, module in layers.named_modules() if isinstance(module, torch.nn.Linear)

@@ -266,6 +266,33 @@ def test_eight_bits_stay_near_and_the_shared_matrix_is_there_once(
 
 
 @pytest.mark.slow
+def test_its_graph_goes_through_the_same_writers_and_the_same_gate(
+    qwen: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smolkit.export.check import check_directory
+    from smolkit.export.gate import LIMITS, Limits
+    from smolkit.export.run import export
+    from smolkit.models import save_model
+
+    pytest.importorskip("onnxruntime_genai", reason="pip install 'smolkit[onnx]'")
+    monkeypatch.setitem(LIMITS, "q4", Limits(None, 5.0, 0.0, 99.0, 0.0, 1.0, "A random model."))
+    (tmp_path / "qwen").mkdir()
+    save_model(qwen, tokenizer, tmp_path / "qwen")
+    finished = export(
+        tmp_path / "qwen", tmp_path / "out", ["onnx", "webgpu"], quants=["fp32", "q4"], backend="optimum",
+        prompt_format="smolkit-1",
+    )  # fmt: skip
+    for one in finished:
+        plain, four = one.report.files
+        figures = {check.name: check.value for check in plain.checks}
+        assert figures["prefill_max_abs"] < 0.001
+        assert figures["greedy_agreement"] == 1.0
+        assert "int4" in four.tensor_types
+    assert finished[0].report.files[0].shown("genai_greedy_agreement") == "1"
+    assert check_directory(tmp_path / "out" / "webgpu").verdict("transformers.js >= 4.2").sound
+
+
+@pytest.mark.slow
 def test_optimum_itself_does_not_know_a_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not know the architecture 'mamba'"):
         optimum_backend.export_graph(_config(tmp_path / "model", model_type="mamba"))
