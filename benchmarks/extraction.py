@@ -5,7 +5,8 @@
 Real SROIE receipts where `$SMOLKIT_DATA` has them, else synthetic documents. Every side runs the bundled
 SmolLM2-135M-Instruct in a process of its own on the same prompts, greedily, held to the template. Plain
 llama-cpp-python takes the Q4_1 file, its JSON-schema grammar and its own reuse of common beginnings; smolkit's default
-path on a CPU is torch.
+path on a CPU is torch. `$SMOLKIT_ONNX` names an export of the bundled model with a directory for each precision, as
+`smolkit export bundled --target onnx --quant fp32,q8,q4 --out DIR` writes it; without it no export runs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmarks._sides import receipts, run_sides
@@ -57,13 +59,13 @@ def plain_llama_cpp(rows: list[Row]) -> Iterator[Any]:
         yield parse_answer(answer["choices"][0]["text"]).scored
 
 
-def smolkit_runtime(runtime: str) -> Callable[[list[Row]], Iterator[Any]]:
+def smolkit_runtime(runtime: str, model: str = "bundled") -> Callable[[list[Row]], Iterator[Any]]:
     def run(rows: list[Row]) -> Iterator[Any]:
         keep_threads_awake()  # as the commands do
         from smolkit.runtime import open_extractor
         from smolkit.runtime.extractor import Request
 
-        with open_extractor("bundled", runtime=runtime) as extractor:
+        with open_extractor(model, runtime=runtime) as extractor:
             yield
             requests = [Request(row.text, row.template) for row in rows]
             for answer in extractor.extract_many(requests, max_new_tokens=MAX_NEW_TOKENS):
@@ -72,10 +74,17 @@ def smolkit_runtime(runtime: str) -> Callable[[list[Row]], Iterator[Any]]:
     return run
 
 
+def exports() -> dict[str, str]:
+    """The ONNX exports to run, by the name of their side."""
+    files = Path(os.environ["SMOLKIT_ONNX"]).glob("*/model.onnx") if "SMOLKIT_ONNX" in os.environ else ()
+    return {f"smolkit onnx {file.parent.name}": str(file) for file in sorted(files)}
+
+
 SIDES: dict[str, Callable[[list[Row]], Iterator[Any]]] = {
     "llama-cpp-python": plain_llama_cpp,
     "smolkit torch (default)": smolkit_runtime("torch"),
     "smolkit llama.cpp": smolkit_runtime("llama.cpp"),
+    **{name: smolkit_runtime("onnx", model) for name, model in exports().items()},
 }
 
 
