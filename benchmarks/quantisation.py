@@ -74,7 +74,7 @@ def build(model: str, work: Path) -> dict[str, tuple[str, Path]]:
         if not file.is_file():
             _plain_gguf(base, quant, file, quantise, model)
         sides[f"plain gguf {quant}"] = ("llama.cpp", file)
-    return sides
+    return {name: side for name, side in sides.items() if side[1].is_file()}
 
 
 def _plain_graph(model: str) -> Any:

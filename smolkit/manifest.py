@@ -7,13 +7,16 @@ without a manifest (a Hub model) is welcome too. This module does not know what 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import platform
 import secrets
 import shlex
 import shutil
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -150,6 +153,7 @@ def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
     destination = destination.absolute().resolve()
     check_destination(destination, overwrite=overwrite)
     destination.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(destination)
     aside = _sibling(destination, "new")
     aside.mkdir()
     try:
@@ -286,7 +290,30 @@ def _replace_directory(new: Path, destination: Path) -> None:
 
 
 def _sibling(path: Path, role: str) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{role}")
+    return path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{role}")
+
+
+def _sweep(destination: Path) -> None:
+    """Remove what killed runs of this machine left beside `destination`."""
+    for left in destination.parent.glob(f".{glob.escape(destination.name)}.{_host()}-*.new"):
+        pid = left.name.rpartition(f"{_host()}-")[2].partition("-")[0]
+        if left.is_dir() and pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _host() -> str:
+    """This machine in a file name, as others may write into the same directory."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _sync(path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -281,3 +282,23 @@ def test_ctrl_c_in_a_real_process_removes_the_staged_directory(tmp_path: Path) -
     assert process.wait(timeout=30) != 0
     assert time.monotonic() - started < 30
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from smolkit.manifest import staged
+with staged(Path({str(tmp_path / "out")!r})) as staging:
+    (staging / "half").write_text("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".new")
+    with manifest.staged(tmp_path / "out") as staging:
+        (staging / "whole").write_text("y")
+        assert not left.exists()
+        manifest._sweep(tmp_path / "out")
+        assert staging.exists()  # its process lives
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
