@@ -80,9 +80,10 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
         if quant == BASE:
             continue
         if QUANTS[quant].searched:
-            found = _importance(request, root / f"{header.name}{IMATRIX}")
+            imatrix = root / f"{header.name}{IMATRIX}"
+            found = _importance(request, imatrix)
             files = quantise(base[0], quant, path(quant), width=header.config.hidden_size, importance=found)
-            rounded = f"with importance, from {found.tokens:,} tokens of {found.source}"
+            rounded = f"with importance ({imatrix.name}: {found.tokens:,} tokens of {found.source})"
         else:
             files, rounded = write_plain(source.model, header, quant, path(quant)), ""
         reports.append(gate.report(quant, files, read_layout(files), rounded=rounded))

@@ -79,7 +79,7 @@ def test_the_importance_of_inputs_lies_beside_the_files_that_it_served(tiny: Pat
     out = tmp_path / "out"
     rows = {"calibration_rows": ["Ada lives in Rome."], "calibration_source": "one text"}
     report = write(tiny, out, quants=["q6_k"], **rows)
-    assert (report.files[1].quant, report.files[1].rounded) == ("q6_k", "with importance, from 6 tokens of one text")
+    assert report.files[1].rounded == "with importance (tiny.imatrix: 6 tokens of one text)"
     found = read_imatrix(out / "tiny.imatrix")
     assert (found.source, found.tokens, len(found.sums)) == ("one text", 6, 15)
     written = manifest.read(out)
