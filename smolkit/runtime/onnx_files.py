@@ -16,7 +16,7 @@ from smolkit.errors import ModelError, RuntimeUnavailable, nearest
 from smolkit.manifest import NAMES, read_optional
 
 _PATTERNS = ("model.onnx", "onnx/*.onnx", "*/model.onnx", "*.onnx")
-_HALF = re.compile(r"f(p|loat)?16")
+_SECOND_CHOICE = re.compile(r"f(p|loat)?16|wasm")
 _FUSED = b"GroupQueryAttention"
 
 
@@ -63,7 +63,8 @@ class OnnxFiles:
 def onnx_file(model: str | Path) -> Path:
     """The graph that a name means: an .onnx file, or the smallest of a directory whose activations are float32.
 
-    A CPU computes in float32 anyway, so float16 is taken only where there is nothing else.
+    A CPU computes in float32 anyway, so float16 is taken only where there is nothing else; so are graphs for
+    WebAssembly, which unpack their weights when they are loaded.
     """
     path = Path(model).expanduser()
     if path.is_file():
@@ -86,7 +87,7 @@ def onnx_file(model: str | Path) -> Path:
             where=str(model),
             fix=f"Write one: smolkit export {model} --target onnx --out {model}-onnx",
         )
-    return min(files, key=lambda file: (bool(_HALF.search(_precision(file))), _size(file)))
+    return min(files, key=lambda file: (bool(_SECOND_CHOICE.search(_precision(file))), _size(file)))
 
 
 def onnx_files(directory: Path) -> list[Path]:

@@ -39,7 +39,7 @@ class Decoder:
         outputs = {one.name: one for one in self.session.get_outputs()}
         self.past = [name for name in inputs if name.startswith("past_key_values.")]
         self.present = [name.replace("past_key_values", "present") for name in self.past]
-        missing = [name for name in ("input_ids", "attention_mask") if name not in inputs]
+        missing = [name for name in ("input_ids",) if name not in inputs]
         missing += [name for name in ("logits", *self.present) if name not in outputs]
         if missing or not self.past:
             raise ModelError(
@@ -48,9 +48,9 @@ class Decoder:
                 fix="Write the graph with smolkit export",
             )
         optional = {one.name for one in self.session.get_overridable_initializers()}
-        self.positions = "position_ids" in inputs
-        self.counts_logits = "num_logits_to_keep" in inputs.keys() | optional
-        _, self.heads, _, self.head_size = inputs[self.past[0]].shape
+        self.inputs = inputs.keys() | optional
+        self.cache_sizes = [(inputs[name].shape[1], inputs[name].shape[3]) for name in self.past]
+        """Heads and the size of a head, of each input."""
         self.kind = np.float16 if "float16" in inputs[self.past[0]].type else np.float32
         self.vocab_size = int(outputs["logits"].shape[-1])
         self.one = self.runtime.OrtValue.ortvalue_from_numpy(np.array(1, np.int64))
@@ -169,16 +169,16 @@ class Sequences:
 
     def _take(self, slots: int, room: int) -> None:
         """A cache of other content, in memory that is used again: fresh pages cost as much as what is written there."""
-        decoder = self.decoder
-        size = len(decoder.past) * slots * decoder.heads * room * decoder.head_size
+        heads, head_size = self.decoder.cache_sizes[0]
+        size = len(self.decoder.past) * slots * heads * room * head_size
         if size > self._pool.size:
-            self._pool = np.empty(size, decoder.kind)
+            self._pool = np.empty(size, self.decoder.kind)
         self._cache = self._shaped(self._pool[:size], slots, room)
         self._bindings.clear()
 
     def _shaped(self, flat: NDArray[Any], slots: int, room: int) -> NDArray[Any]:
-        decoder = self.decoder
-        return flat.reshape(len(decoder.past), slots, decoder.heads, room, decoder.head_size)
+        heads, head_size = self.decoder.cache_sizes[0]
+        return flat.reshape(len(self.decoder.past), slots, heads, room, head_size)
 
 
 class SeparateSequences:
@@ -207,17 +207,15 @@ class SeparateSequences:
         feed = {
             "input_ids": np.array([ids], np.int64),
             "attention_mask": np.ones((1, before + len(ids)), np.int64),
+            "position_ids": np.arange(before, before + len(ids), dtype=np.int64)[None],
+            "num_logits_to_keep": np.array(1, np.int64),
         }
-        if decoder.positions:
-            feed["position_ids"] = np.arange(before, before + len(ids), dtype=np.int64)[None]
         value = decoder.runtime.OrtValue.ortvalue_from_numpy
-        values = {name: value(array) for name, array in feed.items()} | dict(zip(decoder.past, cache, strict=True))
-        if decoder.counts_logits:
-            values["num_logits_to_keep"] = decoder.one
+        values = {name: value(array) for name, array in feed.items() if name in decoder.inputs}
+        values |= dict(zip(decoder.past, cache, strict=True))
         logits, *present = decoder.session.run_with_ort_values(["logits", *decoder.present], values)
         return logits.numpy()[0, -1].astype(np.float32), present
 
     def _empty(self) -> list[Any]:
-        decoder = self.decoder
-        nothing = np.zeros((1, decoder.heads, 0, decoder.head_size), decoder.kind)
-        return [decoder.runtime.OrtValue.ortvalue_from_numpy(nothing) for _ in decoder.past]
+        value = self.decoder.runtime.OrtValue.ortvalue_from_numpy
+        return [value(np.zeros((1, heads, 0, size), self.decoder.kind)) for heads, size in self.decoder.cache_sizes]

@@ -31,8 +31,8 @@ def test_of_several_the_smallest_with_its_weights_is_taken(tmp_path: Path) -> No
     assert onnx_file(tmp_path / "dirs") == tmp_path / "dirs" / "q8" / "model.onnx"
 
 
-def test_float16_is_taken_only_where_there_is_nothing_else(tmp_path: Path) -> None:
-    make(tmp_path / "onnx", model_q4f16_dot_onnx=5, model_fp16_dot_onnx=7)
+def test_float16_and_wasm_are_taken_only_where_there_is_nothing_else(tmp_path: Path) -> None:
+    make(tmp_path / "onnx", model_q4f16_dot_onnx=5, model_fp16_dot_onnx=7, model_wasm_q4_dot_onnx=6)
     assert onnx_file(tmp_path).name == "model_q4f16.onnx"
     make(tmp_path / "onnx", model_q4_dot_onnx=9)
     assert onnx_file(tmp_path).name == "model_q4.onnx"
