@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from smolkit.export.gate import TaskScore, TaskScorer
     from smolkit.export.report import ExportReport
 
-_BITS_PER_WEIGHT = 5.0
 _PAGE = 2000
 """Characters of a text that are calibrated with at once."""
 
@@ -57,8 +56,8 @@ def command(
         Path | None, typer.Option(help="Rows (.jsonl) or text (.txt) that four bits are chosen for.")
     ] = None,
     bits_per_weight: Annotated[
-        float, typer.Option(help="Size budget of q4: what is over 4.5 goes to the matrices that lose most.")
-    ] = _BITS_PER_WEIGHT,
+        float | None, typer.Option(help="Size budget of q4: what is over 4.5 goes to the matrices that lose most.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What the files are called; default the model's name.")] = None,
     prompt_format: Annotated[str | None, typer.Option(help="The prompt format, where no manifest names it.")] = None,
     gate_data: Annotated[Path | None, typer.Option(help="Rows on which every file must keep the model's F1.")] = None,

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 CALIBRATION_TOKENS = 8192
+_PAGE = 1500
+"""Characters of a page of prose, which are about as many tokens as a row has."""
 LONGEST_SEQUENCE = 1024
 """Tokens of a calibration row that are looked at."""
 CHUNK = 512
@@ -148,11 +151,19 @@ def calibration_sequences(
     return [ids for ids in sequences if ids]
 
 
-def _default_rows() -> Iterator[Row]:
+def _default_rows() -> Iterator[Row | str]:
+    """Synthetic rows, and prose between them: a model that saw rows alone would be rounded for them alone.
+
+    The prose is the language reference that comes with Python, a page at a time.
+    """
+    from pydoc_data.topics import topics
+
     from smolkit.data.synth import generate
 
-    for row in generate(10_000, seed=0, split="train"):
+    pages = (topics[name][:_PAGE] for name in sorted(topics, key=lambda name: crc32(name.encode())))
+    for row, page in zip(generate(10_000, seed=0, split="train"), pages, strict=False):
         yield from validate_rows([row])
+        yield page
 
 
 def _ids(row: Row | str, tokenizer: PreTrainedTokenizerFast, prompt_format: str | None) -> list[int]:

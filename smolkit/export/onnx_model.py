@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from smolkit.errors import ModelError, SmolkitError
 from smolkit.export.architecture import llama_faults
 from smolkit.export.blocks import SIZE, Blocks, stacked
 from smolkit.export.graph import Graph, Shape, llama_graph
-from smolkit.export.precisions import PRECISIONS
+from smolkit.export.precisions import PRECISIONS, Precision
 from smolkit.export.source import Source
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BITS_PER_WEIGHT = 5.0
-"""Default budget for the matrices of the layers, scales included; 4.5 is all of them at four bits."""
+    from smolkit.export.quantise import Sensitivity
+
 _SENSITIVITY_TOKENS = 2048
 _LEAST_BITS = 4.5
 _HELD_OUT = 6
@@ -68,7 +68,10 @@ class OnnxModel:
     source: Source
     backend: str
     calibration: Callable[[], Sequence[list[int]]]
-    bits_per_weight: float = BITS_PER_WEIGHT
+    bits_per_weight: float | None = None
+    """Size budget at four bits; each precision has its own where None."""
+    quantised: dict[float, Quantised] = field(default_factory=dict)
+    """The four-bit forms that were computed, by budget."""
 
     def __post_init__(self) -> None:
         if self.backend == "smolkit":
@@ -77,16 +80,27 @@ class OnnxModel:
     def graph(self, precision: str) -> Graph:
         """The graph of one of `PRECISIONS`."""
         chosen = PRECISIONS[precision]
-        quantised = self._quantised_weights(chosen.bits) if chosen.bits else {}
+        quantised = self._quantised_weights(chosen) if chosen.bits else {}
         if self.backend == "optimum":
             return self._optimum_graph(quantised, half=chosen.half)
         weights = layer_weights(self.source.model, quantised)
         return llama_graph(Shape.of(self.source.config), weights, chosen.kind)
 
+    def four_bits(self, bits_per_weight: float) -> Quantised:
+        """Four bits, calibrated, within a budget; computed once for every format."""
+        if bits_per_weight not in self.quantised:
+            found = quantise_source(self.source, self.calibration(), self._sensitivities, bits_per_weight)
+            self.quantised[bits_per_weight] = found
+        return self.quantised[bits_per_weight]
+
     @cached_property
-    def quantised(self) -> Quantised:
-        """Four bits, calibrated; computed once for every format."""
-        return quantise_source(self.source, self.calibration(), self.bits_per_weight)
+    def _sensitivities(self) -> dict[str, Sensitivity]:
+        from smolkit.export.quantise import sensitivities
+
+        used = _calibrated_on(self.calibration())
+        used = used[:: max(1, sum(map(len, used)) // _SENSITIVITY_TOKENS)]
+        self.source.progress(f"four bits: what rounding costs each matrix, over {sum(map(len, used)):,} tokens")
+        return sensitivities(self.source.model, used)
 
     @cached_property
     def max_activation(self) -> tuple[float, str]:
@@ -108,7 +122,7 @@ class OnnxModel:
         known = {*linears(graph), *([rows.name] if rows else [])}
         return replace_linears(graph, {name: blocks for name, blocks in quantised.items() if name in known})
 
-    def _quantised_weights(self, bits: int) -> dict[str, Blocks]:
+    def _quantised_weights(self, precision: Precision) -> dict[str, Blocks]:
         from smolkit.export.quantise import linears, round_nearest
 
         # Embedding and head keep 8 bits: at four they would cost more than all the layers.
@@ -117,9 +131,9 @@ class OnnxModel:
         if not model.config.tie_word_embeddings:
             outside["lm_head"] = model.get_output_embeddings().weight
         found = {name: round_nearest(weight, 8) for name, weight in outside.items() if weight.shape[1] % SIZE == 0}
-        if bits == 8:
+        if precision.bits == 8:
             return found | {name: round_nearest(one.weight, 8) for name, one in linears(model).items()}
-        return found | self.quantised.blocks
+        return found | self.four_bits(self.bits_per_weight or precision.bits_per_weight).blocks
 
 
 def check_llama(config: Any) -> None:
@@ -134,23 +148,22 @@ def check_llama(config: Any) -> None:
         )
 
 
-def check_bits(bits_per_weight: float) -> None:
+def check_bits(bits_per_weight: float | None) -> None:
     """Raise SmolkitError for a budget that four bits do not keep."""
-    if not bits_per_weight >= _LEAST_BITS:
+    if bits_per_weight is not None and not bits_per_weight >= _LEAST_BITS:
         raise SmolkitError(
             f"{bits_per_weight:g} bits per weight are too few: four bits with their scales are 4.5",
             fix="Give at least 4.5; 9 is 8 bits everywhere",
         )
 
 
-def quantise_source(source: Source, sequences: Sequence[list[int]], bits_per_weight: float) -> Quantised:
-    """Four bits under a budget: sensitivities, then the bits, then compensation; the loss is measured afterwards."""
+def quantise_source(
+    source: Source, sequences: Sequence[list[int]], sensitive: Mapping[str, Sensitivity], bits_per_weight: float
+) -> Quantised:
+    """Four bits under a budget: the bits by sensitivity, then compensation; the loss is measured afterwards."""
     from smolkit.export import quantise
 
-    held_out = sequences[::_HELD_OUT]
-    used = [sequence for number, sequence in enumerate(sequences) if number % _HELD_OUT]
-    source.progress(f"four bits: sensitivities over {sum(map(len, used)):,} calibration tokens")
-    sensitive = quantise.sensitivities(source.model, used[:: max(1, sum(map(len, used)) // _SENSITIVITY_TOKENS)])
+    held_out, used = sequences[::_HELD_OUT], _calibrated_on(sequences)
     weights = {name: module.weight.numel() for name, module in quantise.linears(source.model).items()}
     budget = int(bits_per_weight * sum(weights.values()) / 8)
     bits = quantise.choose_bits(sensitive, _groups(weights), budget)
@@ -171,6 +184,11 @@ def quantise_source(source: Source, sequences: Sequence[list[int]], bits_per_wei
     )
     source.progress(f"four bits: {found}")
     return found
+
+
+def _calibrated_on(sequences: Sequence[list[int]]) -> list[list[int]]:
+    """Those that are not held out to measure the loss on."""
+    return [sequence for number, sequence in enumerate(sequences) if number % _HELD_OUT]
 
 
 def scan_activations(source: Source) -> tuple[float, str]:

@@ -1,4 +1,7 @@
-"""The ways to store an ONNX model: what activations and the cache are, and how many bits a weight has."""
+"""The ways to store an ONNX model: what activations and the cache are, and how many bits a weight has.
+
+The budgets at four bits keep SmolLM2-135M at 118 and 99 MB; the loss beside all matrices at four bits is a third.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ class Precision:
     kind: type[np.floating]
     bits: int | None
     file: str
+    bits_per_weight: float = 0.0
+    """Size budget of the matrices of the layers at four bits, scales included; 4.5 is all of them at four bits."""
 
     @property
     def half(self) -> bool:
@@ -25,6 +30,6 @@ PRECISIONS: dict[str, Precision] = {
     "fp32": Precision(np.float32, None, "model"),
     "fp16": Precision(np.float16, None, "model_fp16"),
     "q8": Precision(np.float32, 8, "model_quantized"),
-    "q4": Precision(np.float32, 4, "model_q4"),
-    "q4f16": Precision(np.float16, 4, "model_q4f16"),
+    "q4": Precision(np.float32, 4, "model_q4", bits_per_weight=5.75),
+    "q4f16": Precision(np.float16, 4, "model_q4f16", bits_per_weight=5.1),
 }

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import SmolkitError
-from smolkit.export.onnx_model import BITS_PER_WEIGHT, OnnxModel, check_bits
+from smolkit.export.onnx_model import OnnxModel, check_bits
 from smolkit.export.source import Source
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Request:
     quants: Sequence[str] | None = None
     """Those that were asked for; each target takes its own defaults where None."""
     backend: str = "smolkit"
-    bits_per_weight: float = BITS_PER_WEIGHT
+    bits_per_weight: float | None = None
     calibration_source: str = "synthetic rows"
     calibration_rows: Sequence[Row | str] | None = None
     """Rows, or texts, that the quantiser sees; synthetic rows where None."""
