@@ -62,10 +62,16 @@ LIMITS: dict[str, Limits] = {
 # ONNX. At 8 and 4 bits the CPU's kernels round activations to 8 bits as well.
 LIMITS |= {
     "fp32": Limits(0.01, 1e-5, 0.99, 0.01, 0.98, 0.01, "Same arithmetic, other order: max-abs 0.0002, KL under 1e-6."),
-    "fp16": Limits(0.5, 1e-4, 0.97, 0.5, 0.96, 0.01, "Weights, activations and cache in float16."),
-    "q8": Limits(12.0, 0.02, 0.90, 5.0, 0.90, 0.01, "8-bit weights and activations."),
-    "q4": Limits(None, 0.2, 0.72, 5.0, 0.80, 0.02, "Calibrated, an eighth of the weights at 8 bits."),
-    "q4f16": Limits(None, 0.2, 0.72, 5.0, 0.80, 0.02, "As q4, in float16 besides."),
+    "fp16": Limits(0.5, 1e-4, 0.97, 0.5, 0.96, 0.01, "Weights, activations and cache in float16: max-abs 0.12."),
+    "q8": Limits(
+        12.0, 0.02, 0.90, 5.0, 0.90, 0.01, "8-bit weights and activations: max-abs 3.4, KL 0.006, top-1 0.954."
+    ),
+    "q4": Limits(
+        None, 0.2, 0.72, 5.0, 0.80, 0.02, "Calibrated, within its budget: KL 0.056, top-1 0.896, greedy 0.979."
+    ),
+    "q4f16": Limits(
+        None, 0.2, 0.72, 5.0, 0.80, 0.02, "The same in a smaller budget: KL 0.092, top-1 0.855, greedy 0.948."
+    ),
 }
 
 
