@@ -58,6 +58,9 @@ class Quant:
 
 # llama.cpp's own choice is q5_1, which has four times the KL divergence of q5_0 here at a bit more size.
 _NARROW_Q5 = (("attn_(q|k|v|output)", "Q8_0"), ("ffn_(gate|up)", "Q5_0"))
+# llama.cpp gives `ffn_down` and `attn_v` 6 bits in every other layer and 4 or 5 in the rest. This takes a third off the
+# KL divergence of q4_k_m for 1 % more size, and 40 % off that of iq4_nl for 5 % more.
+_NARROW_Q4 = (("attn_v", "Q8_0"), ("ffn_down", "Q5_K"))
 
 QUANTS: dict[str, Quant] = {
     "f32": Quant("ALL_F32", "F32", searched=False),
@@ -66,8 +69,8 @@ QUANTS: dict[str, Quant] = {
     "q8_0": Quant("MOSTLY_Q8_0", "Q8_0", searched=False),
     "q6_k": Quant("MOSTLY_Q6_K", None),
     "q5_k_m": Quant("MOSTLY_Q5_K_M", None, narrow=_NARROW_Q5),
-    "q4_k_m": Quant("MOSTLY_Q4_K_M", None),
-    "iq4_nl": Quant("MOSTLY_IQ4_NL", None),
+    "q4_k_m": Quant("MOSTLY_Q4_K_M", None, narrow=_NARROW_Q4),
+    "iq4_nl": Quant("MOSTLY_IQ4_NL", None, narrow=_NARROW_Q4),
     "q4_0": Quant("MOSTLY_Q4_0", "Q4_0", embedding="Q8_0"),
 }
 

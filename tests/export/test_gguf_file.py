@@ -236,12 +236,19 @@ def test_searched_quants_come_from_llama_cpp_with_the_same_header(
     found = read_layout(made)
     assert found.fields == layout.fields
     assert found.tensor_types["F32"] == layout.tensor_types["F32"]
-    # Rows of 64 and 160 fill no K-quant block of 256: what llama.cpp takes instead, but for our choice in q5_k_m.
-    fallbacks = {"q6_k": {"Q8_0"}, "q5_k_m": {"Q8_0", "Q5_0", "Q5_1"}, "q4_k_m": {"Q8_0", "Q5_0"}}
-    fallbacks |= {"iq4_nl": {"Q8_0", "IQ4_NL"}, "q4_0": {"Q8_0", "Q4_0"}}
+    # Rows of 64 and 160 fill no K-quant block of 256: what llama.cpp takes instead, but for our own choices.
+    fallbacks = {
+        "q6_k": {"Q8_0"},
+        "q5_k_m": {"Q8_0", "Q5_0", "Q5_1"},
+        "q4_k_m": {"Q8_0", "Q5_0", "Q5_1"},
+        "iq4_nl": {"Q8_0", "IQ4_NL", "Q5_1"},
+        "q4_0": {"Q8_0", "Q4_0"},
+    }
     assert set(found.tensor_types) - {"F32"} == fallbacks[quant]
+    kinds = {name: tensor.tensor_type.name for name, tensor in tensors(made[0]).items()}
+    if quant in ("q4_k_m", "iq4_nl"):
+        assert [kinds[f"blk.1.{part}.weight"] for part in ("attn_v", "ffn_down")] == ["Q8_0", "Q5_1"]
     if quant == "q5_k_m":
-        kinds = {name: tensor.tensor_type.name for name, tensor in tensors(made[0]).items()}
         assert {kinds[f"blk.1.attn_{part}.weight"] for part in ("q", "k", "v", "output")} == {"Q8_0"}
         assert {kinds[f"blk.1.ffn_{part}.weight"] for part in ("gate", "up")} == {"Q5_0"}
 
