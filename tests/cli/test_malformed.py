@@ -364,7 +364,7 @@ TEXTS = {
     ),
     "a misspelt runtime": (
         ["text.txt", "--template", '{"a": ""}', "--runtime", "troch"],
-        "unknown runtime 'troch'. Did you mean 'torch'? Known: llama.cpp, torch.",
+        "unknown runtime 'troch'. Did you mean 'torch'? Known: llama.cpp, onnx, torch.",
     ),
     "a stream of two documents": (
         ["text.txt", "good.jsonl", "--template", '{"a": ""}', "--stream"],
