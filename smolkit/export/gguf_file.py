@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smolkit.errors import ModelError, SmolkitError
+from smolkit.export.architecture import llama_faults
 from smolkit.export.gguf_names import HEAD, tensor_name
 from smolkit.export.gguf_tokenizer import Vocabulary
 from smolkit.registry import require
@@ -89,15 +90,7 @@ class Header:
 
 def check_architecture(config: Any) -> None:
     """Raise ModelError unless llama.cpp's `llama` graph computes exactly what this configuration does."""
-    rope = config.rope_parameters if hasattr(config, "rope_parameters") else {}
-    faults = {
-        f"architecture {config.model_type!r}": config.model_type != "llama",
-        f"rotary scaling {rope.get('rope_type')!r}": rope.get("rope_type", "default") != "default",
-        "a rotary embedding over part of the head": rope.get("partial_rotary_factor", 1.0) != 1.0,
-        f"activation {getattr(config, 'hidden_act', None)!r}": getattr(config, "hidden_act", "silu") != "silu",
-        "biases": getattr(config, "attention_bias", False) or getattr(config, "mlp_bias", False),
-    }
-    found = [fault for fault, present in faults.items() if present]
+    found = llama_faults(config)
     if found:
         raise ModelError(
             f"GGUF export cannot write {found[0]}",
