@@ -152,10 +152,14 @@ def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     destination = destination.absolute().resolve()
     check_destination(destination, overwrite=overwrite)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(destination)
     aside = _sibling(destination, "new")
-    aside.mkdir()
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(destination)
+        aside.mkdir()
+    except OSError as exc:
+        where = str(destination)
+        raise ManifestError(f"cannot be written ({exc.strerror})", where=where, fix="Name another directory") from exc
     try:
         yield aside
         _sync(aside)

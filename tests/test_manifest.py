@@ -302,3 +302,8 @@ with staged(Path({str(tmp_path / "out")!r})) as staging:
         manifest._sweep(tmp_path / "out")
         assert staging.exists()  # its process lives
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_destination_that_cannot_be_made_is_one_line() -> None:
+    with pytest.raises(ManifestError, match=r"/proc/none/out: cannot be written \("), staged(Path("/proc/none/out")):
+        pass
