@@ -234,7 +234,7 @@ def test_llama_cpp_spares_the_inputs_that_are_driven(
     assert plain.stat().st_size >= spared.stat().st_size
     for tensor, module in (
         ("blk.1.ffn_up", "model.layers.1.mlp.up_proj"),
-        ("blk.0.attn_v", "model.layers.0.self_attn.v_proj"),
+        ("blk.0.attn_q", "model.layers.0.self_attn.q_proj"),
     ):
         true = weights(base, f"{tensor}.weight")
         errors = [
