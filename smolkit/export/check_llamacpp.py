@@ -7,12 +7,12 @@ is known from its source and, where a rule is of a refusal, from the library of 
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smolkit.errors import ModelError
 from smolkit.export.check_files import (
     FAULT,
     NOTE,
@@ -25,6 +25,7 @@ from smolkit.export.check_files import (
     lfs_pointer,
     place,
 )
+from smolkit.models.gguf_header import GgufHeader, Tensor, read_header
 from smolkit.registry import require
 
 DEVICES = ("cpu",)
@@ -53,22 +54,24 @@ _KEYS = (
 _ATTENTION = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm")
 _MLP = ("ffn_gate", "ffn_up", "ffn_down")
 
-# What the gguf package raises for a file that is cut short, or is none.
-_UNREADABLE = (OSError, ValueError, KeyError, IndexError, OverflowError, struct.error)
-
 
 @dataclass
 class _Gguf:
-    """The header and the tensors of one file, or of all parts of it: shape and type by name."""
+    """The header and the tensors of one file, or of all parts of it."""
 
     name: str
     fields: dict[str, Any] = field(default_factory=dict)
-    """Numbers and texts; of a list only its length."""
-    tensors: dict[str, tuple[list[int], str]] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str:
         return str(self.fields.get("general.architecture"))
+
+    @property
+    def tokens(self) -> int:
+        """The size of the vocabulary."""
+        found = self.fields.get("tokenizer.ggml.tokens")
+        return len(found) if isinstance(found, list) else 0
 
 
 def check(snapshot: Snapshot) -> Outcome | None:
@@ -120,22 +123,15 @@ def _check_model(snapshot: Snapshot, first: str, parts: list[str]) -> Iterator[F
     yield from _check_against_config(whole, snapshot)
 
 
-def _read(path: Path, name: str) -> _Gguf:
-    gguf = require("gguf", extra="gguf", why="reading a GGUF file")
+def _read(path: Path, name: str) -> GgufHeader:
+    require("gguf", extra="gguf", why="reading a GGUF file")
     if is_lfs_pointer(path):
         raise UnreadableFile(lfs_pointer(name))
     try:
-        reader = gguf.GGUFReader(path)
-        fields = {key: _content(value, gguf) for key, value in reader.fields.items()}
-        tensors = {one.name: ([int(size) for size in one.shape], one.tensor_type.name) for one in reader.tensors}
-    except _UNREADABLE as exc:
+        return read_header(path)
+    except (OSError, ModelError) as exc:
         found = Finding(FAULT, name, "is not a readable GGUF file, perhaps cut short")
         raise UnreadableFile(found) from exc
-    return _Gguf(name, fields, tensors)
-
-
-def _content(value: Any, gguf: Any) -> Any:
-    return len(value.data) if value.types[0] == gguf.GGUFValueType.ARRAY else value.contents()
 
 
 def _check_header(file: _Gguf, parts: int) -> Iterator[Finding]:
@@ -164,7 +160,7 @@ def _check_tokenizer(file: _Gguf) -> Iterator[Finding]:
         return place(file.name, f"tokenizer.{name}")
 
     model, pre = file.fields.get("tokenizer.ggml.model"), file.fields.get("tokenizer.ggml.pre")
-    tokens = file.fields.get("tokenizer.ggml.tokens")
+    tokens = file.tokens
     if model not in _MODELS:
         what = "is not here" if model is None else f"is {model!r}, which llama.cpp does not know"
         yield Finding(FAULT, at("ggml.model"), what)
@@ -206,13 +202,12 @@ def _check_tensors(file: _Gguf) -> Iterator[Finding]:
     for name in names:
         if f"{name}.weight" not in file.tensors:
             yield Finding(FAULT, place(file.name, f"{name}.weight"), "is not here, and the model needs it")
-    for name, (shape, kind) in file.tensors.items():
-        if len(shape) == 1 and kind != "F32":
-            yield Finding(WRONG, place(file.name, name), f"is {kind}, and a vector is to be F32")
-    tokens = file.fields.get("tokenizer.ggml.tokens")
-    shape, _ = file.tensors.get("token_embd.weight", ([], ""))
-    if tokens and len(shape) == 2 and shape[1] != tokens:
-        what = f"has {shape[1]} rows, and the vocabulary {tokens} tokens"
+    for name, tensor in file.tensors.items():
+        if len(tensor.shape) == 1 and tensor.type != "F32":
+            yield Finding(WRONG, place(file.name, name), f"is {tensor.type}, and a vector is to be F32")
+    embedding = file.tensors.get("token_embd.weight")
+    if file.tokens and embedding and len(embedding.shape) == 2 and embedding.shape[1] != file.tokens:
+        what = f"has {embedding.shape[1]} rows, and the vocabulary {file.tokens} tokens"
         yield Finding(FAULT, place(file.name, "token_embd.weight"), what)
 
 

@@ -22,6 +22,7 @@ from smolkit.errors import ModelError, SmolkitError
 from smolkit.export.architecture import llama_faults
 from smolkit.export.gguf_names import HEAD, tensor_name
 from smolkit.export.gguf_tokenizer import Vocabulary
+from smolkit.models.gguf_header import read_header
 from smolkit.registry import require
 from smolkit.runtime.llama_log import quiet, take_errors
 from smolkit.runtime.llamacpp import PROMPT_FORMAT_KEY
@@ -213,13 +214,11 @@ class Layout:
 
 def read_layout(files: Sequence[Path]) -> Layout:
     """The layout of one file, or of all its parts; the first of them has the header."""
-    from gguf import GGUFReader
-
-    readers = [GGUFReader(file) for file in files]
-    skipped = ("GGUF.", "split.", "general.file_type", "general.quantization_version")
-    types = Counter(tensor.tensor_type.name for reader in readers for tensor in reader.tensors)
+    headers = [read_header(file) for file in files]
+    skipped = ("split.", "general.file_type", "general.quantization_version")
+    types = Counter(tensor.type for header in headers for tensor in header.tensors.values())
     return Layout(
-        fields={key: field.contents() for key, field in readers[0].fields.items() if not key.startswith(skipped)},
+        fields={key: value for key, value in headers[0].fields.items() if not key.startswith(skipped)},
         tensor_types=dict(types.most_common()),
     )
 

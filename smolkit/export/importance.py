@@ -8,6 +8,7 @@ is what `quantise` looks at. This module does not round anything.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,7 @@ from smolkit.data.rows import Row, validate_rows
 from smolkit.errors import DataError, ModelError
 from smolkit.export.gguf_names import EMBEDDING, HEAD, module_name, tensor_name
 from smolkit.extraction.prompt import get_format, json_text
+from smolkit.models.gguf_header import read_header
 
 if TYPE_CHECKING:
     import torch
@@ -218,17 +220,20 @@ def write_imatrix(importance: Importance, path: Path) -> None:
 
 def read_imatrix(path: Path) -> Importance:
     """The importance in a file of `write_imatrix` or of llama.cpp, of one Llama model. Raises DataError for others."""
-    from gguf import GGUFReader, Keys
+    from gguf import Keys
 
     try:
-        reader = GGUFReader(path)
-        tensors = {tensor.name: np.array(tensor.data, np.float32) for tensor in reader.tensors}
-        sources = reader.fields[Keys.IMatrix.DATASETS].contents()
-    except (OSError, ValueError, KeyError, IndexError) as exc:
+        header = read_header(path)
+        tensors = {
+            name: np.fromfile(path, np.float32, math.prod(tensor.shape), offset=tensor.offset)
+            for name, tensor in header.tensors.items()
+        }
+        sources = header.fields[Keys.IMatrix.DATASETS]
+    except (OSError, KeyError, ModelError) as exc:
         raise DataError(f"no importance matrix of llama.cpp ({exc})", where=str(path)) from exc
     names = [name.removesuffix(_SUMS) for name in tensors if name.endswith(_SUMS)]
     try:
-        sums = {_module(name): tensors[name + _SUMS].reshape(-1) for name in names}
+        sums = {_module(name): tensors[name + _SUMS] for name in names}
         counts = {_module(name): int(tensors[name + _COUNTS].item()) for name in names}
     except (KeyError, ValueError, ModelError) as exc:
         raise DataError(f"an importance matrix of another kind of model ({exc})", where=str(path)) from exc

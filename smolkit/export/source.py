@@ -141,10 +141,11 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast)
 
 def read_license(model: str | Path, directory: Path) -> str | None:
     """The licence that the source names, in the card of a directory or the header of a GGUF file."""
-    from smolkit.models.gguf import metadata
+    from smolkit.models.gguf_header import read_header
 
     if str(model) == BUNDLED or Path(model).suffix == ".gguf":
-        found = metadata(bundled_gguf() if str(model) == BUNDLED else Path(model).expanduser()).get("general.license")
+        file = bundled_gguf() if str(model) == BUNDLED else Path(model).expanduser()
+        found = read_header(file).fields.get("general.license")
         return str(found) if found else None
     readme = directory / "README.md"
     text = readme.read_text(encoding="utf-8") if readme.is_file() else ""

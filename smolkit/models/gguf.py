@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from smolkit.errors import ModelError
+from smolkit.models.gguf_header import read_header
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -27,20 +28,9 @@ def read_tokenizer(gguf_file: Path) -> PreTrainedTokenizerFast:
         tokenizer = AutoTokenizer.from_pretrained(str(gguf_file.parent), gguf_file=gguf_file.name)
     except _UNREADABLE as exc:
         raise ModelError(f"not a readable GGUF file ({_first_line(exc)})", where=str(gguf_file)) from exc
-    if metadata(gguf_file).get("tokenizer.ggml.pre") == "smollm":
+    if read_header(gguf_file).fields.get("tokenizer.ggml.pre") == "smollm":
         _split_digits(tokenizer)
     return tokenizer
-
-
-def metadata(gguf_file: Path) -> dict[str, Any]:
-    """The scalar and string key-value pairs of a GGUF file's header."""
-    from gguf import GGUFReader, GGUFValueType
-
-    try:
-        fields = GGUFReader(gguf_file).fields
-    except _UNREADABLE as exc:
-        raise ModelError(f"not a readable GGUF file ({_first_line(exc)})", where=str(gguf_file)) from exc
-    return {name: field.contents() for name, field in fields.items() if field.types[0] != GGUFValueType.ARRAY}
 
 
 def convert(gguf_file: Path, target: Path) -> None:
