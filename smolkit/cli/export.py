@@ -66,14 +66,14 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Convert a model for a runtime, and prove each file against torch float32. Nothing is left where one fails."""
-    from smolkit.export.onnx_model import check_bits
+    from smolkit.export.four_bits import check_budget
     from smolkit.export.request import BACKENDS
     from smolkit.export.run import export, targets
 
     names = targets(target)
     if backend not in BACKENDS:
         raise SmolkitError(f"unknown backend {backend!r}", given=backend, known=BACKENDS)
-    check_bits(bits_per_weight)
+    check_budget(bits_per_weight)
     if page and "webgpu" not in names:
         raise SmolkitError("--page goes with --target webgpu", fix="Leave it out, or add the target")
     given = model or _default_model()

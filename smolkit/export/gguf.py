@@ -7,7 +7,7 @@ header to stand out, and every other file must have the same header. It is kept 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,14 +79,20 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
     for quant in wanted if not reports[0].failures else ():
         if quant == BASE:
             continue
-        if QUANTS[quant].searched:
+        budget, four_bits, rounded = QUANTS[quant].budget, None, ""
+        if budget:
+            four_bits = request.four_bits.within(budget)
+            files = write_plain(source.model, header, quant, path(quant), blocks=four_bits.blocks)
+            rounded = f"with compensation ({four_bits})"
+        elif QUANTS[quant].searched:
             imatrix = root / f"{header.name}{IMATRIX}"
             found = _importance(request, imatrix)
             files = quantise(base[0], quant, path(quant), width=header.config.hidden_size, importance=found)
             rounded = f"with importance ({imatrix.name}: {found.tokens:,} tokens of {found.source})"
         else:
-            files, rounded = write_plain(source.model, header, quant, path(quant)), ""
-        reports.append(gate.report(quant, files, read_layout(files), rounded=rounded))
+            files = write_plain(source.model, header, quant, path(quant))
+        report = gate.report(quant, files, read_layout(files))
+        reports.append(replace(report, rounded=rounded, four_bits=four_bits))
     if BASE not in wanted:
         for file in base:
             file.unlink()
@@ -111,9 +117,7 @@ class _FileGate:
     fields: dict[str, Any]
     threads: int
 
-    def report(
-        self, quant: str, files: list[Path], layout: Layout, *, kept: bool = True, rounded: str = ""
-    ) -> FileReport:
+    def report(self, quant: str, files: list[Path], layout: Layout, *, kept: bool = True) -> FileReport:
         size = sum(file.stat().st_size for file in files)
         self.source.progress(f"{quant}: {size / 1e6:,.0f} MB, in llama.cpp against torch float32")
         report = FileReport(
@@ -123,7 +127,6 @@ class _FileGate:
             tensor_types=layout.tensor_types,
             checks=tuple(self._checks(quant, files[0], layout.fields, kept)),
             kept=kept,
-            rounded=rounded,
         )
         self.source.progress(f"{quant}: " + ("; ".join(map(str, report.failures)) or "passed"))
         return report

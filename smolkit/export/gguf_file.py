@@ -20,6 +20,7 @@ import numpy as np
 
 from smolkit.errors import ModelError, SmolkitError
 from smolkit.export.architecture import llama_faults
+from smolkit.export.four_bits import SMALL_BUDGET
 from smolkit.export.gguf_names import HEAD, tensor_name
 from smolkit.export.gguf_tokenizer import Vocabulary
 from smolkit.models.gguf_header import read_header
@@ -54,6 +55,8 @@ class Quant:
     """Type of the embedding and head, where it differs: at four bits they would cost most of the accuracy."""
     searched: bool = True
     """Whether llama.cpp looks for the best scales, for which it wants the importance of inputs."""
+    budget: float | None = None
+    """Of `four_bits`, where the codes are our own."""
     narrow: tuple[tuple[str, str], ...] = ()
     """Types by pattern of tensor names, for models whose width fills no K-quant block, in place of llama.cpp's own."""
 
@@ -73,7 +76,7 @@ QUANTS: dict[str, Quant] = {
     "q5_k_m": Quant("MOSTLY_Q5_K_M", None, narrow=_NARROW_Q5),
     "q4_k_m": Quant("MOSTLY_Q4_K_M", None, narrow=_NARROW_Q4),
     "iq4_nl": Quant("MOSTLY_IQ4_NL", None, narrow=_NARROW_Q4),
-    "q4_0": Quant("MOSTLY_Q4_0", "Q4_0", embedding="Q8_0"),
+    "q4_0": Quant("MOSTLY_Q4_0", "Q4_0", embedding="Q8_0", budget=SMALL_BUDGET),
 }
 
 

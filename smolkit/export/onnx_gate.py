@@ -31,12 +31,16 @@ def gate_file(
     checks = [*_checks(request, precision, files[0], directory), *(more or [])]
     if source.score_task and source.score and all(check.passed for check in checks):
         checks += check_task(source.score, source.score_task(files[0]), LIMITS[precision])
+    chosen = PRECISIONS[precision]
+    four_bits = request.four_bits.within(chosen.budget) if chosen.bits == 4 else None
     report = FileReport(
         quant=precision,
         files=tuple(str(file.relative_to(root)) for file in files),
         size=size,
         tensor_types=tensor_types(graph),
         checks=tuple(checks),
+        rounded=f"with compensation ({four_bits})" if four_bits else "",
+        four_bits=four_bits,
     )
     source.progress(f"{precision}: " + ("; ".join(map(str, report.failures)) or "passed"))
     return report

@@ -1,13 +1,12 @@
-"""The ways to store an ONNX model: what activations and the cache are, and how many bits a weight has.
-
-With the budgets at four bits SmolLM2-135M has 117 and 100 MB (`evals/results/exports.md`).
-"""
+"""The ways to store an ONNX model: what activations and the cache are, and how many bits a weight has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from smolkit.export.four_bits import BUDGET, SMALL_BUDGET
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,8 @@ class Precision:
     kind: type[np.floating]
     bits: int | None
     file: str
-    bits_per_weight: float = 0.0
-    """Size budget of the matrices of the layers at four bits, scales included; 4.5 is all of them at four bits."""
+    budget: float = 0.0
+    """Of four bits, see `four_bits`."""
 
     @property
     def half(self) -> bool:
@@ -30,6 +29,6 @@ PRECISIONS: dict[str, Precision] = {
     "fp32": Precision(np.float32, None, "model"),
     "fp16": Precision(np.float16, None, "model_fp16"),
     "q8": Precision(np.float32, 8, "model_quantized"),
-    "q4": Precision(np.float32, 4, "model_q4", bits_per_weight=5.75),
-    "q4f16": Precision(np.float16, 4, "model_q4f16", bits_per_weight=5.1),
+    "q4": Precision(np.float32, 4, "model_q4", budget=BUDGET),
+    "q4f16": Precision(np.float16, 4, "model_q4f16", budget=SMALL_BUDGET),
 }

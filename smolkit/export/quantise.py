@@ -48,7 +48,7 @@ class Sensitivity:
 
 
 def linears(model: PreTrainedModel) -> dict[str, torch.nn.Linear]:
-    """The matrices of the decoder layers by module name; embedding and head are not among them."""
+    """The matrices of the decoder layers by module name, those with rows of whole blocks, without embedding and head."""
     layers = getattr(model.get_decoder(), "layers", None)
     if layers is None:
         raise ModelError(
@@ -56,9 +56,14 @@ def linears(model: PreTrainedModel) -> dict[str, torch.nn.Linear]:
             fix="Take fp32 or fp16",
         )
     prefix = next(name for name, module in model.named_modules() if module is layers)
-    return {
-        f"{prefix}.{name}": module for name, module in layers.named_modules() if isinstance(module, torch.nn.Linear)
+    found = {
+        f"{prefix}.{name}": module
+        for name, module in layers.named_modules()
+        if isinstance(module, torch.nn.Linear) and module.in_features % SIZE == 0
     }
+    if not found:
+        raise ModelError(f"no matrix has rows of whole blocks of {SIZE}, to store them in fewer bits", fix="Take f16")
+    return found
 
 
 def round_nearest(weight: torch.Tensor, bits: int, importance: torch.Tensor | None = None) -> Blocks:
@@ -70,7 +75,7 @@ def round_nearest(weight: torch.Tensor, bits: int, importance: torch.Tensor | No
     blocked = weight.unflatten(1, (-1, SIZE))
     driven = torch.ones_like(weight[0]) if importance is None else importance.float()
     scales = _scales(blocked, bits, driven.unflatten(0, (-1, SIZE)), search=importance is not None)
-    return _blocks(_codes(blocked, scales[..., None], bits).flatten(1), scales, bits)
+    return _blocks(_numbers(blocked, scales[..., None], bits).flatten(1), scales, bits)
 
 
 def choose_bits(found: Mapping[str, Sensitivity], groups: Sequence[Sequence[str]], budget: int) -> dict[str, int]:
@@ -127,7 +132,7 @@ def sensitivities(
                 states = model.get_input_embeddings()(torch.tensor([ids])).detach().requires_grad_()
                 logits = model(inputs_embeds=states, use_cache=False).logits[0].float()
                 _check_finite(logits)
-                drawn = torch.multinomial(logits.detach().softmax(dim=-1), 1, generator=draw)[:, 0]
+                drawn = _drawn(logits.detach(), draw)
                 torch.nn.functional.cross_entropy(logits, drawn, reduction="sum").backward()
                 tokens += len(ids)
     finally:
@@ -141,6 +146,13 @@ def sensitivities(
         )
         for name, loss in losses.items()
     }
+
+
+def _drawn(logits: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """One label for each row of logits, by its probability; `torch.multinomial` takes five times as long."""
+    below = logits.softmax(dim=-1).cumsum(dim=-1)
+    wanted = torch.rand(len(logits), 1, generator=draw) * below[:, -1:]
+    return torch.searchsorted(below, wanted, right=True)[:, 0].clamp_(max=logits.shape[-1] - 1)
 
 
 def _pieces(sequences: Sequence[Sequence[int]]) -> Iterator[Sequence[int]]:
@@ -173,44 +185,62 @@ def compensate(
     calls = _layer_calls(model, sequences)
     result: dict[str, Blocks] = {}
     for number, layer in enumerate(layers):
-        moments = _second_moments(layer, calls)
-        for module, moment in moments.items():
-            name = names[module]
-            if name in bits:
-                result[name] = gptq(module.weight, moment, bits[name])
-                module.weight.copy_(torch.from_numpy(result[name].dense()).to(module.weight.dtype))
+        for together, moment in _second_moments(layer, calls):
+            modules = [module for module in together if names.get(module) in bits]
+            found = gptq([module.weight for module in modules], moment, [bits[names[module]] for module in modules])
+            for module, blocks in zip(modules, found, strict=True):
+                result[names[module]] = blocks
+                module.weight.copy_(torch.from_numpy(blocks.dense()).to(module.weight.dtype))
         calls = [call.after(layer) for call in calls]
         progress(number + 1, len(layers))
     return result
 
 
-def gptq(weight: torch.Tensor, moment: torch.Tensor, bits: int) -> Blocks:
-    """Codes of a matrix [out, in] for inputs with second moments [in, in]: errors are made up for as they arise."""
-    weight = weight.detach().float().clone()
-    moment = moment.float().clone()
-    diagonal = moment.diagonal()
-    unseen = diagonal == 0
-    diagonal[unseen] = 1
-    driven = diagonal.clone()
-    diagonal += DAMPING * driven.mean()
-    # Rows of the upper Cholesky factor of the inverse: how much each later column can do about an error in this one.
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(moment))
-    upper = torch.linalg.cholesky(inverse, upper=True)
-    codes = torch.empty_like(weight)
-    scales = weight.new_empty(weight.shape[0], weight.shape[1] // SIZE)
-    for block in range(scales.shape[1]):
-        start, end = block * SIZE, (block + 1) * SIZE
-        own = weight[:, start:end]
-        scales[:, block] = _scales(own[:, None], bits, driven[start:end][None], search=True)[:, 0]
-        errors = torch.empty_like(own)
+def gptq(weights: Sequence[torch.Tensor], moment: torch.Tensor, bits: Sequence[int]) -> list[Blocks]:
+    """Codes of matrices [out, in] that read the same inputs, whose second moments are [in, in].
+
+    Errors are made up for as they arise. Each matrix has its own `bits`; what a row becomes depends on no other row,
+    so that all are worked on at once, a column of theirs side by side in memory.
+    """
+    if not weights:
+        return []
+    upper, driven = _inverse_factor(moment.float())
+    columns = torch.cat([weight.detach().float() for weight in weights]).T.contiguous()  # [in, all rows]
+    lengths = [weight.shape[0] for weight in weights]
+    highest = torch.cat([torch.full((rows,), 2.0 ** (each - 1)) for rows, each in zip(lengths, bits, strict=True)])
+    numbers = torch.empty_like(columns)
+    scales = columns.new_empty(columns.shape[0] // SIZE, columns.shape[1])
+    for block, start in enumerate(range(0, columns.shape[0], SIZE)):
+        end = start + SIZE
+        own, errors = columns[start:end], columns.new_empty(SIZE, columns.shape[1])
+        rows = own.T.contiguous()[:, None].split(lengths)
+        scale = torch.cat([
+            _scales(part, each, driven[start:end][None], search=True)[:, 0]
+            for part, each in zip(rows, bits, strict=True)
+        ])  # fmt: skip
+        scales[block], divisor = scale, torch.where(scale == 0, 1.0, scale)
         for column in range(SIZE):
             at = start + column
-            codes[:, at] = _codes(own[:, column], scales[:, block], bits)
-            rounded = (codes[:, at] - 2 ** (bits - 1)) * scales[:, block]
-            errors[:, column] = (own[:, column] - rounded) / upper[at, at]
-            own[:, column + 1 :] -= errors[:, column, None] * upper[at, at + 1 : end]
-        weight[:, end:] -= errors @ upper[start:end, end:]
-    return _blocks(codes, scales, bits)
+            number = torch.div(own[column], divisor, out=numbers[at]).round_().clamp_(-highest, highest - 1)
+            error = torch.sub(own[column], number * scale, out=errors[column]).div_(upper[at, at])
+            own[column + 1 :].addr_(upper[at, at + 1 : end], error, alpha=-1)
+        columns[end:].addmm_(upper[start:end, end:].T, errors, alpha=-1)
+    parts = zip(numbers.split(lengths, dim=1), scales.split(lengths, dim=1), bits, strict=True)
+    return [_blocks(part.T, scale.T, each) for part, scale, each in parts]
+
+
+def _inverse_factor(moment: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The upper Cholesky factor of the damped inverse, and how much each input is driven, [in].
+
+    A row of the factor says how much each later column can do about an error in this one.
+    """
+    moment = moment.clone()
+    diagonal = moment.diagonal()
+    diagonal[diagonal == 0] = 1  # an input that was never seen
+    driven = diagonal.clone()
+    diagonal += DAMPING * driven.mean()
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(moment))
+    return torch.linalg.cholesky(inverse, upper=True), driven
 
 
 @dataclass(frozen=True)
@@ -251,23 +281,25 @@ def _layer_calls(model: PreTrainedModel, sequences: Sequence[Sequence[int]]) -> 
     return calls
 
 
-def _second_moments(layer: torch.nn.Module, calls: Sequence[_Call]) -> dict[torch.nn.Linear, torch.Tensor]:
-    """Mean of x x^T over all tokens, [in, in], for every matrix of a layer; those that read the same share it."""
-    modules = [module for module in layer.modules() if isinstance(module, torch.nn.Linear)]
+def _second_moments(layer: torch.nn.Module, calls: Sequence[_Call]) -> list[tuple[list[torch.nn.Linear], torch.Tensor]]:
+    """The matrices of a layer by what they read, each time with the mean of x x^T over all tokens, [in, in]."""
     sums: dict[torch.nn.Linear, torch.Tensor] = {}
-    shared: dict[torch.nn.Linear, torch.nn.Linear] = {}
+    together: dict[torch.nn.Linear, list[torch.nn.Linear]] = {}
     last: list[tuple[torch.Tensor, torch.nn.Linear]] = []
 
     def hook(module: torch.nn.Linear, given: tuple[torch.Tensor, ...], output: Any) -> None:
         if last and last[0][0] is given[0]:
-            shared[module] = last[0][1]
+            first = last[0][1]
+            together[first] += [module] if module not in together[first] else []
             return
         last[:] = [(given[0], module)]
+        together.setdefault(module, [module])
         states = given[0].flatten(0, 1).float()
         moment = states.T @ states
         _check_finite(moment)
         sums[module] = sums[module] + moment if module in sums else moment
 
+    modules = [module for module in layer.modules() if isinstance(module, torch.nn.Linear)]
     handles = [module.register_forward_hook(hook) for module in modules]
     try:
         for call in calls:
@@ -276,8 +308,7 @@ def _second_moments(layer: torch.nn.Module, calls: Sequence[_Call]) -> dict[torc
         for handle in handles:
             handle.remove()
     tokens = sum(call.states.shape[1] for call in calls)
-    found = [module for module in modules if module in sums or module in shared]
-    return {module: sums[shared.get(module, module)] / tokens for module in found}
+    return [(together[module], total / tokens) for module, total in sums.items()]
 
 
 def _scales(blocked: torch.Tensor, bits: int, driven: torch.Tensor, *, search: bool) -> torch.Tensor:
@@ -295,7 +326,7 @@ def _scales(blocked: torch.Tensor, bits: int, driven: torch.Tensor, *, search: b
     factors = torch.cat([factors, -factors * 2 ** (bits - 1) / (2 ** (bits - 1) - 1)])
     tried = whole * factors[:, None, None]
     # Given the codes, the best scale is a weighted regression. All factors at once: [factors, out, blocks, SIZE].
-    numbers = _codes(blocked, tried[..., None], bits) - 2 ** (bits - 1)
+    numbers = _numbers(blocked, tried[..., None], bits)
     weighted = numbers * driven
     square = (weighted * numbers).sum(dim=-1)
     product = (weighted * blocked).sum(dim=-1)
@@ -305,14 +336,15 @@ def _scales(blocked: torch.Tensor, bits: int, driven: torch.Tensor, *, search: b
     return torch.where(square > 0, product / square, tried).gather(0, best)[0]
 
 
-def _codes(weights: torch.Tensor, scales: torch.Tensor, bits: int) -> torch.Tensor:
-    zero = 2 ** (bits - 1)
-    safe = torch.where(scales == 0, torch.ones_like(scales), scales)
-    return ((weights / safe).round() + zero).clamp(0, 2 * zero - 1)
+def _numbers(weights: torch.Tensor, scales: torch.Tensor, bits: int) -> torch.Tensor:
+    """Codes less the code of zero."""
+    highest = 2 ** (bits - 1)
+    return (weights / torch.where(scales == 0, 1.0, scales)).round_().clamp_(-highest, highest - 1)
 
 
-def _blocks(codes: torch.Tensor, scales: torch.Tensor, bits: int) -> Blocks:
-    return Blocks(codes.to(torch.uint8).numpy(), scales.contiguous().numpy(), bits)
+def _blocks(numbers: torch.Tensor, scales: torch.Tensor, bits: int) -> Blocks:
+    codes = (numbers + 2 ** (bits - 1)).to(torch.uint8).contiguous()
+    return Blocks(codes.numpy(), scales.contiguous().numpy(), bits)
 
 
 def _rounding_error(weight: torch.Tensor, bits: int) -> torch.Tensor:

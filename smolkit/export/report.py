@@ -10,6 +10,7 @@ from typing import Any
 from smolkit.errors import GateError
 from smolkit.export.check import CheckReport
 from smolkit.export.check_files import NOTE
+from smolkit.export.four_bits import Quantised
 from smolkit.export.gate import LIMITS, Check
 from smolkit.manifest import staged_file
 
@@ -28,6 +29,8 @@ class FileReport:
     kept: bool = True
     rounded: str = ""
     """How the weights were rounded, where it was more than to the nearest."""
+    four_bits: Quantised | None = None
+    """The form that was stored, where it is one of `four_bits`."""
 
     @property
     def failures(self) -> list[Check]:
@@ -50,6 +53,7 @@ class FileReport:
             **({"rounded": self.rounded} if self.rounded else {}),
             "size": self.size,
             "tensor_types": self.tensor_types,
+            **({"four_bits": self.four_bits.as_dict()} if self.four_bits else {}),
             "passed": not self.failures,
             "checks": {check.name: check.as_dict() for check in self.checks},
         }

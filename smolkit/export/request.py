@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import SmolkitError
-from smolkit.export.onnx_model import OnnxModel, check_bits
+from smolkit.export.four_bits import FourBits, check_budget
+from smolkit.export.onnx_model import OnnxModel
 from smolkit.export.source import Source
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
             raise SmolkitError(f"unknown backend {self.backend!r}", given=self.backend, known=BACKENDS)
-        check_bits(self.bits_per_weight)
+        check_budget(self.bits_per_weight)
 
     @cached_property
     def calibration(self) -> list[list[int]]:
@@ -56,5 +57,11 @@ class Request:
         return collect(self.source.model, self.calibration, source=self.calibration_source)
 
     @cached_property
+    def four_bits(self) -> FourBits:
+        """The four-bit forms, one for each budget, which all formats share."""
+        return FourBits(self.source, lambda: self.calibration, self.bits_per_weight)
+
+    @cached_property
     def onnx(self) -> OnnxModel:
-        return OnnxModel(self.source, self.backend, lambda: self.calibration, self.bits_per_weight)
+        """The graphs of the two ONNX targets."""
+        return OnnxModel(self.source, self.backend, self.four_bits)

@@ -131,8 +131,6 @@ def _finish(request: Request, report: ExportReport, root: Path) -> None:
         "backend": request.backend,
         "gate": report.as_dict(),
     }
-    if report.target != "gguf":
-        details["quantisation"] = [one.as_dict() for one in request.onnx.quantised.values()]
     manifest = _manifest(report.target, source, scores=report.scores(), details=details)
     write_manifest(root, manifest, name=EXPORT_MANIFEST)
 

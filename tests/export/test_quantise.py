@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from smolkit.errors import ModelError
+from smolkit.export.blocks import Blocks
 from smolkit.export.quantise import (
     HIGH,
     LOW,
@@ -48,6 +49,11 @@ def correlated(rows: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(rows, size, generator=draw), states
 
 
+def compensated(weight: torch.Tensor, states: torch.Tensor, bits: int) -> Blocks:
+    (found,) = gptq([weight], states.T @ states / len(states), [bits])
+    return found
+
+
 def lost(weight: torch.Tensor, blocks: Any, states: torch.Tensor) -> float:
     return float(((weight - torch.from_numpy(blocks.dense())) @ states.T).square().mean())
 
@@ -55,7 +61,18 @@ def lost(weight: torch.Tensor, blocks: Any, states: torch.Tensor) -> float:
 def test_compensated_codes_lose_a_fraction_of_what_plain_rounding_loses() -> None:
     weight, states = correlated(32, 128)
     plain = lost(weight, round_nearest(weight, LOW), states)
-    assert lost(weight, gptq(weight, states.T @ states / len(states), LOW), states) < 0.3 * plain
+    assert lost(weight, compensated(weight, states, LOW), states) < 0.3 * plain
+
+
+def test_matrices_that_read_the_same_inputs_become_what_each_becomes_alone() -> None:
+    weight, states = correlated(96, 128)
+    moment = states.T @ states / len(states)
+    parts, bits = [weight[:32], weight[32:80], weight[80:]], [LOW, HIGH, LOW]
+    for part, each, blocks in zip(parts, bits, gptq(parts, moment, bits), strict=True):
+        (alone,) = gptq([part], moment, [each])
+        assert blocks.bits == each
+        assert torch.allclose(torch.from_numpy(blocks.dense()), torch.from_numpy(alone.dense()), atol=1e-5)
+        assert lost(part, blocks, states) < 0.3 * lost(part, round_nearest(part, each), states)
 
 
 def test_the_searched_scale_is_never_worse_where_inputs_count_unlike() -> None:
@@ -81,7 +98,7 @@ def test_rounding_is_within_half_a_step(bits: int) -> None:
 
 def test_a_block_of_zeros_stays_zero() -> None:
     weight = torch.zeros(2, 64)
-    for blocks in (round_nearest(weight, LOW, torch.ones(64)), gptq(weight, torch.eye(64), LOW)):
+    for blocks in (round_nearest(weight, LOW, torch.ones(64)), *gptq([weight], torch.eye(64), [LOW])):
         assert (blocks.dense() == 0).all()
 
 

@@ -27,7 +27,7 @@ LOOSE = Limits(None, 5.0, 0.0, 99.0, 0.0, 1.0, "A random model keeps little at f
 @pytest.fixture(scope="module", autouse=True)
 def loose() -> Any:
     """A tiny random model has no margins: its four bits are judged by the real one's test."""
-    before = {name: LIMITS[name] for name in ("q4", "q4f16", "q4_k_m")}
+    before = {name: LIMITS[name] for name in ("q4", "q4f16", "q4_0")}
     LIMITS.update(dict.fromkeys(before, LOOSE))
     yield
     LIMITS.update(before)
@@ -36,7 +36,7 @@ def loose() -> Any:
 @pytest.fixture(scope="module")
 def exported(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Exported]]:
     out = tmp_path_factory.mktemp("exports") / "out"
-    return out, export(tiny, out, targets("all"), quants=["fp32", "q4", "q4f16", "q8_0"])
+    return out, export(tiny, out, targets("all"), quants=["fp32", "q4", "q4f16", "q8_0", "q4_0"])
 
 
 def test_every_target_has_a_directory_with_manifest_and_report(exported: tuple[Path, list[Exported]]) -> None:
@@ -51,6 +51,17 @@ def test_every_target_has_a_directory_with_manifest_and_report(exported: tuple[P
         assert json.loads((out / one.report.target / "gate.json").read_text())["passed"]
         assert one.report.name in (out / one.report.target / "README.md").read_text()
     assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_four_bits_are_chosen_once_for_both_formats(exported: tuple[Path, list[Exported]]) -> None:
+    files = {file.quant: file for one in exported[1] for file in one.report.files}
+    assert files["q4_0"].four_bits is files["q4f16"].four_bits is not files["q4"].four_bits
+    found, types = files["q4_0"].four_bits, files["q4_0"].tensor_types
+    assert found
+    assert (types["Q4_0"], types["Q8_0"]) == (14 - found.at_eight, found.at_eight + 2)  # with embedding and head
+    assert "matrices, " in files["q4"].rounded
+    written = manifest.read(exported[0] / "gguf").details["gate"]["files"][-1]
+    assert 4.5 <= written["four_bits"]["bits"] <= written["four_bits"]["budget_bits"] == 5.1
 
 
 def test_several_precisions_lie_beside_each_other(exported: tuple[Path, list[Exported]]) -> None:
