@@ -18,7 +18,7 @@ import shutil
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -153,6 +153,7 @@ def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
     destination = destination.absolute().resolve()
     check_destination(destination, overwrite=overwrite)
     aside = _sibling(destination, "new")
+    missing = [parent for parent in destination.parents if not parent.exists()]
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         _sweep(destination)
@@ -166,6 +167,9 @@ def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
         _replace_directory(aside, destination)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        for parent in missing:  # those that were made and hold nothing, from the innermost
+            with suppress(OSError):
+                parent.rmdir()
 
 
 @contextmanager

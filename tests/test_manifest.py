@@ -158,9 +158,11 @@ def test_a_staged_directory_appears_whole_when_the_block_ends(tmp_path: Path) ->
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_failed_stage_leaves_nothing_behind(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), staged(tmp_path / "one") as aside:
-        _fail_halfway(aside / "half", error)
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "there").mkdir()
+    for destination in (tmp_path / "one", tmp_path / "runs" / "first" / "one", tmp_path / "there" / "runs" / "one"):
+        with pytest.raises(error), staged(destination) as aside:
+            _fail_halfway(aside / "half", error)
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["there"]
 
 
 def test_a_failed_stage_keeps_the_former_result(made: Path) -> None:

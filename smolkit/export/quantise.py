@@ -48,7 +48,7 @@ class Sensitivity:
 
 
 def linears(model: PreTrainedModel) -> dict[str, torch.nn.Linear]:
-    """The matrices of the decoder layers by module name, those with rows of whole blocks, without embedding and head."""
+    """The matrices of the decoder layers with rows of whole blocks, by module name; embedding and head are not."""
     layers = getattr(model.get_decoder(), "layers", None)
     if layers is None:
         raise ModelError(
