@@ -1,6 +1,6 @@
 """What every precision costs: perplexity, next-token agreement, F1, size and decoding speed, beside other quantisers.
 
-    python -m benchmarks.quantisation [--model bundled] [--tokens 20000] [--documents 50] [--work out/bench] [--json]
+    python -m benchmarks.quantisation [--model bundled] [--tokens 20000] [--documents 50] [--only q4] [--json]
 
 Text is WikiText-2 below `$SMOLKIT_DATA`, in contexts of 512 tokens, every position but the first of each predicted;
 receipts are SROIE's (`--data` for others, with a model that was trained for them). Peers: plain rounding in our own
@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,13 @@ def text() -> str:
 
 def build(model: str, work: Path) -> dict[str, tuple[str, Path]]:
     """Every file to measure, written once: by name the runtime and the file."""
-    from smolkit.export.gguf_file import quantise
     from smolkit.export.onnx_file import write_graph
     from smolkit.export.run import export
     from smolkit.models import resolve
 
     ours = work / "ours"
     if not ours.is_dir():
-        quants = ["fp32", "fp16", "q8", "q4", "q4f16", "f16", "q8_0", "q4_0", "q4_k_m", "iq4_nl", "q5_k_m"]
+        quants = ["fp32", "q8", "q4", "q4f16", "f16", "q8_0", "q4_0", "q4_k_m", "iq4_nl"]
         export(model, ours, ["onnx", "gguf"], quants=quants, progress=lambda line: print(line, file=sys.stderr))
     plain = work / "plain-q4"
     if not plain.is_dir():
@@ -62,19 +61,21 @@ def build(model: str, work: Path) -> dict[str, tuple[str, Path]]:
         )  # fmt: skip
         shutil.copy(ours / "onnx" / "q4" / "generation_config.json", genai)
     sides: dict[str, tuple[str, Path]] = {}
-    for precision in ("fp32", "fp16", "q8", "q4", "q4f16"):
+    for precision in ("fp32", "q8", "q4", "q4f16"):
         sides[f"smolkit onnx {precision}"] = ("onnx", ours / "onnx" / precision / "model.onnx")
     sides["plain rounding onnx q4"] = ("onnx", plain / "model.onnx")
     sides["genai builder int4"] = ("onnx", genai / "model.onnx")
     (base,) = (ours / "gguf").glob("*-f16.gguf")
-    for quant in ("f16", "q8_0", "q5_k_m", "q4_k_m", "q4_0", "iq4_nl"):
+    for quant in ("f16", "q8_0", "q4_k_m", "q4_0", "iq4_nl"):
         sides[f"smolkit gguf {quant}"] = ("llama.cpp", base.with_name(base.name.replace("-f16", f"-{quant}")))
-    for quant in ("q5_k_m", "q4_k_m", "q4_0", "iq4_nl"):
-        file = work / f"plain-{quant}.gguf"
-        if not file.is_file():
-            _plain_gguf(base, quant, file, quantise, model)
-        sides[f"plain gguf {quant}"] = ("llama.cpp", file)
-    return {name: side for name, side in sides.items() if side[1].is_file()}
+    (imatrix,) = (ours / "gguf").glob("*.imatrix")
+    for quant in ("q4_k_m", "q4_0", "iq4_nl"):
+        for kind in ("plain", "imatrix"):
+            file = work / f"{kind}-{quant}.gguf"
+            if not file.is_file():
+                _llama_cpp_gguf(base, quant, file, imatrix if kind == "imatrix" else None)
+            sides[f"llama.cpp {quant}{', imatrix' if kind == 'imatrix' else ''}"] = ("llama.cpp", file)
+    return sides
 
 
 def _plain_graph(model: str) -> Any:
@@ -91,10 +92,19 @@ def _plain_graph(model: str) -> Any:
     return llama_graph(Shape.of(source.config), layer_weights(source.model, blocks), np.float32)
 
 
-def _plain_gguf(base: Path, quant: str, file: Path, quantise: Callable[..., Any], model: str) -> None:
-    from smolkit.export.source import open_source
+def _llama_cpp_gguf(base: Path, quant: str, file: Path, imatrix: Path | None) -> None:
+    """llama.cpp's own choice of types, which for narrow models is not ours, as its users get it."""
+    import llama_cpp
+    from gguf import LlamaFileType
 
-    quantise(base, quant, file, width=open_source(model).config.hidden_size)
+    from smolkit.export.gguf_file import imatrix_entries
+    from smolkit.export.importance import read_imatrix
+
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype = int(LlamaFileType[f"MOSTLY_{quant.upper()}"])
+    if imatrix is not None:
+        params.imatrix, _means = imatrix_entries(llama_cpp, read_imatrix(imatrix))
+    assert llama_cpp.llama_model_quantize(str(base).encode(), str(file).encode(), params) == 0
 
 
 def open_candidate(runtime: str, file: Path) -> Any:
@@ -149,13 +159,12 @@ def measure(runtime: str, path: Path, rows: list[list[int]], choices_file: Path)
 
 def _loss(rows: list[list[int]], logits: Iterator[Any]) -> tuple[float, Any]:
     import numpy as np
+    import torch
 
     total, tokens, choices = 0.0, 0, []
     for row, found in zip(rows, logits, strict=True):
-        shifted = found.astype(np.float64)
-        shifted -= shifted.max(axis=-1, keepdims=True)
-        logs = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-        total -= logs[np.arange(len(row) - 1), row[1:]].sum()
+        for part, wanted in zip(torch.from_numpy(found[:-1]).split(32), torch.tensor(row[1:]).split(32), strict=True):
+            total += float(torch.nn.functional.cross_entropy(part.double(), wanted, reduction="sum"))
         tokens += len(row) - 1
         choices.append(found.argmax(axis=-1))
     return math.exp(total / tokens), np.concatenate(choices)
@@ -175,6 +184,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=20_000)
     parser.add_argument("--documents", type=int, default=50)
     parser.add_argument("--data", default=str(receipts() or ""))
+    parser.add_argument("--only", default="", help="sides whose name holds this, and torch")
     parser.add_argument("--work", type=Path, default=Path("out/bench-quantisation"))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
@@ -191,6 +201,8 @@ def main() -> None:
     sides = {REFERENCE: ("torch", Path(args.model)), **build(args.model, args.work)}
     results = {}
     for name, (runtime, file) in sides.items():
+        if args.only not in name and name != REFERENCE:
+            continue
         command = [sys.executable, "-m", "benchmarks.quantisation", "--model", args.model, "--tokens", str(args.tokens),
                    "--work", str(args.work), "--side", runtime, str(file)]  # fmt: skip
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

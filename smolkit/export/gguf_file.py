@@ -155,7 +155,7 @@ def quantise(source: Path, quant: str, path: Path, *, width: int, importance: Im
         # The array ends with an entry without a pattern.
         params.tt_overrides = (llama_cpp.llama_model_tensor_override * (len(overrides) + 1))(*overrides)
     if importance is not None:
-        params.imatrix, _means = _imatrix(llama_cpp, importance)
+        params.imatrix, _means = imatrix_entries(llama_cpp, importance)
     if llama_cpp.llama_model_quantize(str(source).encode(), str(path).encode(), params) != 0:
         reason = take_errors() or "no reason given"
         if "iostream" in reason:  # all that it says of a full disk
@@ -170,7 +170,7 @@ def quantise(source: Path, quant: str, path: Path, *, width: int, importance: Im
     return [path]
 
 
-def _imatrix(llama_cpp: Any, importance: Importance) -> tuple[Any, list[NDArray[np.float32]]]:
+def imatrix_entries(llama_cpp: Any, importance: Importance) -> tuple[Any, list[NDArray[np.float32]]]:
     """llama.cpp's array of named means, and the memory that it points to, which must outlive the call.
 
     A mean of zero would let its weights become anything.
