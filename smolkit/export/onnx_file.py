@@ -17,7 +17,7 @@ from smolkit.export.graph import CONTRIB, IR_VERSION, OPSET, Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import TensorProto, ValueInfoProto
+    from onnx import ModelProto, TensorProto, ValueInfoProto
 
 MAX_FILE_BYTES = 2_000_000_000
 _INLINE = 1024
@@ -36,7 +36,7 @@ def write_graph(
     Raises SmolkitError for an array that no part can hold.
     """
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import numpy_helper
 
     parts = _Parts(path.parent, part_name)
     outputs = list(graph.outputs)
@@ -45,15 +45,44 @@ def write_graph(
     if last_logits_only:
         initializers.append(numpy_helper.from_array(np.array(1, np.int64), "num_logits_to_keep"))
         outputs = [_with_one_position(output) if output.name == "logits" else output for output in outputs]
-    model = helper.make_model(
+    onnx.save(_model(graph, outputs, initializers), path)
+    path.chmod(0o644)
+    return [path, *parts.files]
+
+
+def in_memory(graph: Graph) -> tuple[bytes, dict[str, NDArray[Any]]]:
+    """The .onnx file as bytes, and by name the arrays that are not inside: for a reader in this process."""
+    from onnx import numpy_helper
+
+    outside = {name: np.ascontiguousarray(array) for name, array in graph.arrays.items() if array.nbytes > _INLINE}
+    initializers = [
+        _placed(name, array, location="memory") if name in outside else numpy_helper.from_array(array, name)
+        for name, array in graph.arrays.items()
+    ]
+    content: bytes = _model(graph, graph.outputs, initializers).SerializeToString()
+    return content, outside
+
+
+def _model(graph: Graph, outputs: list[ValueInfoProto], initializers: list[TensorProto]) -> ModelProto:
+    from onnx import helper
+
+    return helper.make_model(
         helper.make_graph(graph.nodes, "decoder", graph.inputs, outputs, initializers),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)],
         producer_name="smolkit",
         ir_version=IR_VERSION,
     )
-    onnx.save(model, path)
-    path.chmod(0o644)
-    return [path, *parts.files]
+
+
+def _placed(name: str, array: NDArray[Any], **place: str | int) -> TensorProto:
+    """An initializer whose bytes lie elsewhere."""
+    from onnx import TensorProto, helper
+
+    tensor = TensorProto(name=name, dims=array.shape, data_location=TensorProto.EXTERNAL)
+    tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+    for key, value in place.items():
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor
 
 
 def _with_one_position(logits: ValueInfoProto) -> ValueInfoProto:
@@ -82,7 +111,7 @@ class _Parts:
 
     def store(self, name: str, array: NDArray[Any]) -> TensorProto:
         """The array as an initializer: inside, or a place in the current part."""
-        from onnx import TensorProto, helper, numpy_helper
+        from onnx import numpy_helper
 
         if array.nbytes <= _INLINE:
             return numpy_helper.from_array(array, name)
@@ -93,12 +122,7 @@ class _Parts:
             )
         offset = self._room_for(array.nbytes)
         self.stream.write(np.ascontiguousarray(array).data)
-        tensor = TensorProto(name=name, dims=array.shape, data_location=TensorProto.EXTERNAL)
-        tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
-        place = {"location": self.files[-1].name, "offset": offset, "length": array.nbytes}
-        for key, value in place.items():
-            tensor.external_data.add(key=key, value=str(value))
-        return tensor
+        return _placed(name, array, location=self.files[-1].name, offset=offset, length=array.nbytes)
 
     def _room_for(self, size: int) -> int:
         """The offset at which so many bytes are to be written; a new part where the current one would be too large."""

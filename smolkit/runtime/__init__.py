@@ -31,17 +31,21 @@ def open_extractor(
     """An extractor for a model by any of its names: bundled, directory, Hub id, GGUF or ONNX file, export
     directory.
 
-    Without a `runtime`, `default_runtime` chooses. `prompt_format` overrides the one that the model says it was trained
-    with.
+    Without a `runtime`, `default_runtime` chooses; `dtype` is what torch computes in, and asks for torch.
+    `prompt_format` overrides the one that the model says it was trained with.
     """
     from smolkit.runtime.extractor import Extractor
 
-    backend = RUNTIMES.load(runtime or default_runtime(model)).open(model, dtype=dtype, threads=threads)
+    name = runtime or ("torch" if dtype != "auto" else default_runtime(model))
+    backend = RUNTIMES.load(name).open(model, dtype=dtype, threads=threads)
     return Extractor(backend, prompt_format)
 
 
 def default_runtime(model: str | Path) -> str:
-    """The runtime for a model that names none: llama.cpp and ONNX Runtime take what was exported for them."""
+    """The runtime for a model that names none: llama.cpp and ONNX Runtime take what was exported for them.
+
+    A model's own weights go to torch, and to ONNX Runtime in float32 where that is faster (`onnx_weights.is_faster`).
+    """
     path = Path(model).expanduser()
     if path.suffix == ".gguf":
         return "llama.cpp"
@@ -50,4 +54,10 @@ def default_runtime(model: str | Path) -> str:
     if path.is_dir() and not (path / "config.json").is_file() and any(path.glob("*.gguf")):
         return "llama.cpp"
     exported = path.is_dir() and not any(path.glob("*.safetensors"))
-    return "onnx" if exported and any(True for depth in ("*", "*/*") for _ in path.glob(f"{depth}.onnx")) else "torch"
+    if exported and any(True for depth in ("*", "*/*") for _ in path.glob(f"{depth}.onnx")):
+        return "onnx"
+
+    from smolkit.models.resolve import resolve
+    from smolkit.runtime.onnx_weights import is_faster
+
+    return "onnx" if is_faster(resolve(model)) else "torch"

@@ -14,21 +14,25 @@ import numpy as np
 
 from smolkit.data.batches import MIN_SHARED, common_prefix
 from smolkit.errors import ModelError, RuntimeUnavailable
-from smolkit.runtime.onnx_files import OnnxFiles
+from smolkit.models.resolve import resolve
+from smolkit.runtime.onnx_files import OnnxFiles, is_export
 from smolkit.runtime.onnx_sequences import Decoder, SeparateSequences, Sequences
+from smolkit.runtime.onnx_weights import GraphInMemory, graph_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 class OnnxBackend:
-    """One ONNX graph. Types are the file's own: another precision is another file."""
+    """One ONNX graph: of an export, whose types are its own, or made of a model's weights in float32."""
 
     name = "onnx"
 
-    def __init__(self, files: OnnxFiles, *, threads: int | None = None, max_batch: int = 16):
+    def __init__(
+        self, graph: Path | GraphInMemory, files: OnnxFiles, *, threads: int | None = None, max_batch: int = 16
+    ):
         self.files = files
-        decoder = Decoder(files.graph, threads=threads)
+        decoder = Decoder(graph, threads=threads)
         self.vocab_size = decoder.vocab_size
         self.tokenizer = _tokenizer(files.tokenizer)
         self.ll_tokenizer = _ll_tokenizer(files, self.vocab_size)
@@ -40,8 +44,16 @@ class OnnxBackend:
 
     @classmethod
     def open(cls, model: str | Path, *, dtype: str = "auto", threads: int | None = None) -> OnnxBackend:
-        """Open an .onnx file, or the smallest suitable one of an export directory (`onnx_files.onnx_file`)."""
-        return cls(OnnxFiles.find(model), threads=threads)
+        """Open an .onnx file, the smallest suitable one of an export directory (`onnx_files.onnx_file`), or a model.
+
+        A model by any name that `smolkit.models.resolve` takes becomes a graph in memory.
+        """
+        if is_export(model):
+            files = OnnxFiles.find(model)
+            return cls(files.graph, files, threads=threads)
+        directory = resolve(model)
+        files = OnnxFiles.beside(directory)
+        return cls(graph_of(directory), files, threads=threads)
 
     def encode(self, text: str, *, special: bool) -> list[int]:
         self.tokenizer.encode_special_tokens = not special

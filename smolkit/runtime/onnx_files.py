@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from smolkit.errors import ModelError, RuntimeUnavailable, nearest
 from smolkit.manifest import NAMES, read_optional
+from smolkit.models import load_tokenizer
 
 _PATTERNS = ("model.onnx", "onnx/*.onnx", "*/model.onnx", "*.onnx")
 _SECOND_CHOICE = re.compile(r"f(p|loat)?16|wasm")
@@ -25,6 +26,7 @@ class OnnxFiles:
     """One graph, and what is known of its model before it is opened."""
 
     graph: Path
+    """The .onnx file, or the directory that a graph in memory was made of."""
     tokenizer: Path
     context_length: int
     end_ids: frozenset[int]
@@ -47,8 +49,22 @@ class OnnxFiles:
                 where=str(graph),
                 fix="Copy it from the model that was exported",
             )
-        home = tokenizer.parent
-        config = _config(home)
+        return cls._of(graph, tokenizer, homes, fused=_FUSED in graph.read_bytes())
+
+    @classmethod
+    def beside(cls, directory: Path) -> OnnxFiles:
+        """What a Hugging Face directory, whose hashes are proven, says of the graph that is made of its weights."""
+        read_optional(directory)
+        end = load_tokenizer(directory).eos_token_id  # torch's runtime stops at it too
+        tokenizer = directory / "tokenizer.json"
+        if not tokenizer.is_file():
+            raise ModelError("no tokenizer.json here, which constrained decoding needs", where=str(directory))
+        found = cls._of(directory, tokenizer, [directory], fused=True)
+        return replace(found, end_ids=found.end_ids | {end})
+
+    @classmethod
+    def _of(cls, graph: Path, tokenizer: Path, homes: list[Path], *, fused: bool) -> OnnxFiles:
+        config = _config(tokenizer.parent)
         manifest = next((read_optional(at, verify=False) for at in homes if _has_manifest(at)), None)
         return cls(
             graph=graph,
@@ -56,8 +72,14 @@ class OnnxFiles:
             context_length=config["context"],
             end_ids=frozenset(config["ends"]),
             prompt_format=manifest.prompt_format if manifest else None,
-            fused=_FUSED in graph.read_bytes(),
+            fused=fused,
         )
+
+
+def is_export(model: str | Path) -> bool:
+    """Whether a name is that of a graph, or of a directory that has some, or of one that has no weights either."""
+    path = Path(model).expanduser()
+    return path.is_file() or (path.is_dir() and (bool(onnx_files(path)) or not any(path.glob("*.safetensors"))))
 
 
 def onnx_file(model: str | Path) -> Path:

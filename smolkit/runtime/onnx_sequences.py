@@ -16,6 +16,7 @@ import numpy as np
 
 from smolkit.errors import ModelError
 from smolkit.registry import require
+from smolkit.runtime.onnx_weights import GraphInMemory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,9 +33,9 @@ _ROOM = 256
 class Decoder:
     """A session, and the shape of what goes in and out."""
 
-    def __init__(self, file: Path, *, threads: int | None = None):
+    def __init__(self, graph: Path | GraphInMemory, *, threads: int | None = None):
         self.runtime: Any = require("onnxruntime", extra="onnx", why="running an ONNX file")
-        self.session = self._open(file, threads)
+        self.session = self._open(graph, threads)
         inputs = {one.name: one for one in self.session.get_inputs()}
         outputs = {one.name: one for one in self.session.get_outputs()}
         self.past = [name for name in inputs if name.startswith("past_key_values.")]
@@ -44,7 +45,7 @@ class Decoder:
         if missing or not self.past:
             raise ModelError(
                 f"not a text model with a key-value cache: it has no {(missing or ['past_key_values'])[0]!r}",
-                where=str(file),
+                where=_name(graph),
                 fix="Write the graph with smolkit export",
             )
         optional = {one.name for one in self.session.get_overridable_initializers()}
@@ -55,20 +56,30 @@ class Decoder:
         self.vocab_size = int(outputs["logits"].shape[-1])
         self.one = self.runtime.OrtValue.ortvalue_from_numpy(np.array(1, np.int64))
 
-    def _open(self, file: Path, threads: int | None) -> Any:
+    def _open(self, graph: Path | GraphInMemory, threads: int | None) -> Any:
         options = self.runtime.SessionOptions()
         options.log_severity_level = _QUIET
         options.intra_op_num_threads = threads or 0
         options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_MICROSECONDS)
+        content: str | bytes = str(graph)
+        if isinstance(graph, GraphInMemory):
+            content = graph.content
+            # The session reads them where they are, as long as these values live.
+            self._arrays = [self.runtime.OrtValue.ortvalue_from_numpy(array) for array in graph.arrays.values()]
+            options.add_external_initializers(list(graph.arrays), self._arrays)
         try:
-            return self.runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            return self.runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as exc:  # its errors have no common class below Exception
             line = str(exc).strip().partition("\n")[0] or type(exc).__name__
             raise ModelError(
                 f"ONNX Runtime cannot load this file ({line})",
-                where=str(file),
+                where=_name(graph),
                 fix="It is cut short, or weights beside it are missing",
             ) from exc
+
+
+def _name(graph: Path | GraphInMemory) -> str:
+    return graph.name if isinstance(graph, GraphInMemory) else str(graph)
 
 
 class Sequences:

@@ -48,7 +48,6 @@ def test_a_gguf_file_runs_in_llama_cpp_by_default(tmp_path: Path) -> None:
     assert default_runtime(bundled_gguf()) == "llama.cpp"
     (tmp_path / "model-q8_0.gguf").touch()
     assert default_runtime(tmp_path) == "llama.cpp"
-    assert default_runtime("bundled") == "torch"
 
 
 def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:

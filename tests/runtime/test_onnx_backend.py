@@ -20,11 +20,12 @@ from smolkit.export.graph import Shape, llama_graph
 from smolkit.export.onnx_file import write_graph
 from smolkit.extraction.template import Template
 from smolkit.manifest import EXPORT_MANIFEST, Manifest, write
-from smolkit.models import load_model
+from smolkit.models import device, load_model
 from smolkit.runtime import default_runtime, open_extractor
 from smolkit.runtime.extractor import Extractor, Request
 from smolkit.runtime.onnx_backend import OnnxBackend
 from smolkit.runtime.onnx_sequences import SeparateSequences
+from smolkit.runtime.torch_backend import TorchBackend
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -82,11 +83,33 @@ def test_the_real_model_answers_as_in_torch(bundled: Path, tmp_path: Path) -> No
     requests = [Request(text, TEMPLATE) for text in TEXTS[:2]]
     with open_extractor(bundled, dtype="float32") as extractor:
         expected = list(extractor.extract_many(requests, max_new_tokens=16))
-    with open_extractor(export) as extractor:
-        assert extractor.runtime == "onnx"
-        found = list(extractor.extract_many(requests, max_new_tokens=16))
-    assert [answer.raw for answer in found] == [answer.raw for answer in expected]
-    assert [answer.prompt_tokens for answer in found] == [answer.prompt_tokens for answer in expected]
+    for model in (export, bundled):  # a file, and a graph in memory
+        with open_extractor(model, runtime="onnx") as extractor:
+            assert extractor.runtime == "onnx"
+            found = list(extractor.extract_many(requests, max_new_tokens=16))
+        assert [answer.raw for answer in found] == [answer.raw for answer in expected]
+        assert [answer.prompt_tokens for answer in found] == [answer.prompt_tokens for answer in expected]
+
+
+def test_a_model_directory_is_run_without_a_file(tiny_model_dir: Path) -> None:
+    before = sorted(tiny_model_dir.rglob("*"))
+    own, torch_s = OnnxBackend.open(tiny_model_dir), TorchBackend.open(tiny_model_dir, dtype="float32")
+    assert own.end_ids == torch_s.end_ids
+    assert (own.prompt_format, own.context_length) == (torch_s.prompt_format, torch_s.context_length)
+    own.prefill([[5, 6, 7], [8, 9]])
+    logits = own.append([[10], [11, 12]])
+    np.testing.assert_allclose(logits[1], plain_logits(tiny_model_dir, [8, 9, 11, 12]), atol=1e-4)
+    assert sorted(tiny_model_dir.rglob("*")) == before
+
+
+def test_a_model_that_is_no_plain_llama_is_sent_to_torch(tiny_model_dir: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(tiny_model_dir, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"hidden_act": "gelu"}))
+    (other / "smolkit.json").unlink()
+    with pytest.raises(ModelError, match="our ONNX graph does not cover activation 'gelu'"):
+        OnnxBackend.open(other)
+    assert default_runtime(other) == "torch"
 
 
 @pytest.mark.parametrize("separate", [False, True])
@@ -176,11 +199,26 @@ def test_an_export_runs_in_onnx_runtime_by_default(tiny_export: Path, tmp_path: 
     assert default_runtime(tiny_export / "model.onnx") == "onnx"
     (tmp_path / "onnx").mkdir()
     (tmp_path / "config.json").touch()
-    assert default_runtime(tmp_path) == "torch"
     (tmp_path / "onnx" / "model_q4.onnx").touch()
     assert default_runtime(tmp_path) == "onnx"
     (tmp_path / "model.safetensors").touch()
     assert default_runtime(tmp_path) == "torch"
+
+
+def test_weights_run_where_they_run_faster(
+    bundled: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for fast, runtime in ((True, "torch"), (False, "onnx")):
+        monkeypatch.setattr(device, "has_fast_bfloat16", lambda fast=fast: fast)
+        assert default_runtime(bundled) == runtime
+    other = shutil.copytree(tiny_model_dir, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    for content in (json.dumps(config | {"model_type": "qwen3"}), json.dumps(config | {"vocab_size": "many"}), "{"):
+        (other / "config.json").write_text(content)
+        assert default_runtime(other) == "torch"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert default_runtime(bundled) == "torch"
 
 
 def test_missing_weights_are_one_line(own_copy: Path) -> None:
