@@ -5,8 +5,9 @@
 Real SROIE receipts where `$SMOLKIT_DATA` has them, else synthetic documents. Every side runs the bundled
 SmolLM2-135M-Instruct in a process of its own on the same prompts, greedily, held to the template. Plain
 llama-cpp-python takes the Q4_1 file, its JSON-schema grammar and its own reuse of common beginnings; smolkit runs the
-weights in torch and, as a graph in memory, in ONNX Runtime. `$SMOLKIT_ONNX` names an export of the bundled model with a directory for each precision, as
-`smolkit export bundled --target onnx --quant fp32,q8,q4 --out DIR` writes it; without it no export runs.
+weights in torch and, as a graph in memory, in ONNX Runtime. `$SMOLKIT_ONNX` names an export of the bundled model with a
+directory for each precision, as `smolkit export bundled --target onnx --quant fp32,q8,q4 --out DIR` writes it; without
+it no export runs.
 """
 
 from __future__ import annotations

@@ -142,6 +142,22 @@ def read_optional(directory: Path, *, verify: bool = True) -> Manifest | None:
     return read(directory, verify=verify) if _manifest_path(directory) else None
 
 
+def prove(*files: Path) -> None:
+    """Compare single files with what the manifest of their directory, or of the one above, says of them.
+
+    Files that no manifest names pass. Raises ManifestErrors with a line per file that is gone or changed.
+    """
+    problems: list[ManifestError] = []
+    for directory in dict.fromkeys(home for file in files for home in (file.parent, file.parent.parent)):
+        manifest = read_optional(directory, verify=False)
+        if manifest is not None:
+            given = {file.relative_to(directory).as_posix() for file in files if file.is_relative_to(directory)}
+            named = {name: entry for name, entry in manifest.files.items() if name in given}
+            problems += _changes(directory, manifest.model_copy(update={"files": named}))
+    if problems:
+        raise ManifestErrors(problems)
+
+
 @contextmanager
 def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A fresh directory beside `destination` that becomes it when the block ends, and vanishes when it fails.

@@ -14,7 +14,7 @@ import pytest
 
 from smolkit import __version__, manifest
 from smolkit.errors import ManifestError, ManifestErrors
-from smolkit.manifest import EXPORT_MANIFEST, MANIFEST, Manifest, Source, read, read_optional, staged, write
+from smolkit.manifest import EXPORT_MANIFEST, MANIFEST, Manifest, Source, prove, read, read_optional, staged, write
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -309,3 +309,17 @@ with staged(Path({str(tmp_path / "out")!r})) as staging:
 def test_a_destination_that_cannot_be_made_is_one_line() -> None:
     with pytest.raises(ManifestError, match=r"/proc/none/out: cannot be written \("), staged(Path("/proc/none/out")):
         pass
+
+
+def test_single_files_are_proven_by_the_manifest_of_their_directory_or_the_one_above(tmp_path: Path) -> None:
+    (tmp_path / "fp32").mkdir()
+    inner, outer, other = tmp_path / "fp32" / "model.onnx", tmp_path / "config.json", tmp_path / "fp32" / "mine.txt"
+    for file in (inner, outer):
+        file.write_text("whole")
+    write(tmp_path, Manifest(kind="onnx"), name=EXPORT_MANIFEST)
+    other.write_text("added later")
+    prove(inner, outer, other)
+    inner.write_text("broken")
+    prove(outer, other)
+    with pytest.raises(ManifestError, match=r"fp32/model\.onnx: changed since written"):
+        prove(outer, inner)

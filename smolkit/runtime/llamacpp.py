@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smolkit.errors import ModelError, RuntimeUnavailable, nearest
+from smolkit.manifest import prove
 from smolkit.registry import require
 from smolkit.runtime.llama_log import quiet
 
@@ -61,8 +62,13 @@ class LlamaCppBackend:
 
     @classmethod
     def open(cls, model: str | Path, *, dtype: str = "auto", threads: int | None = None) -> LlamaCppBackend:
-        """Open a GGUF file, the bundled one, or the best file of an export directory (`gguf_file`)."""
-        return cls(gguf_file(model), threads=threads)
+        """Open a GGUF file, the bundled one, or the best file of an export directory (`gguf_file`).
+
+        Raises ManifestErrors for one that is not as its manifest says.
+        """
+        file = gguf_file(model)
+        prove(file)
+        return cls(file, threads=threads)
 
     def encode(self, text: str, *, special: bool) -> list[int]:
         data = text.encode()

@@ -6,6 +6,7 @@ Nothing here needs ONNX Runtime; weights are not read.
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smolkit.errors import ModelError, RuntimeUnavailable, nearest
-from smolkit.manifest import NAMES, read_optional
+from smolkit.manifest import NAMES, prove, read_optional
 from smolkit.models import load_tokenizer
 
 _PATTERNS = ("model.onnx", "onnx/*.onnx", "*/model.onnx", "*.onnx")
@@ -36,9 +37,9 @@ class OnnxFiles:
 
     @classmethod
     def find(cls, model: str | Path) -> OnnxFiles:
-        """The files of an .onnx file or of an export directory (`onnx_file`), hashes not proven.
+        """The files of an .onnx file or of an export directory (`onnx_file`), with the hashes that its manifest has.
 
-        Raises ModelError, in one line, where a file is missing or cannot be read.
+        Raises ModelError, in one line, where a file is missing or cannot be read, ManifestErrors for changed ones.
         """
         graph = onnx_file(model)
         homes = [graph.parent, graph.parent.parent]
@@ -49,6 +50,7 @@ class OnnxFiles:
                 where=str(graph),
                 fix="Copy it from the model that was exported",
             )
+        prove(*_files(graph), tokenizer)
         return cls._of(graph, tokenizer, homes, fused=_FUSED in graph.read_bytes())
 
     @classmethod
@@ -123,8 +125,12 @@ def _precision(file: Path) -> str:
 
 
 def _size(file: Path) -> int:
-    """Bytes of a graph with the weights beside it, named for it."""
-    return sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*"))
+    return sum(part.stat().st_size for part in _files(file))
+
+
+def _files(graph: Path) -> list[Path]:
+    """A graph and the weights beside it, named for it."""
+    return sorted(graph.parent.glob(f"{glob.escape(graph.name)}*"))
 
 
 def _has_manifest(directory: Path) -> bool:

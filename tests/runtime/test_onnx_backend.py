@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from smolkit.errors import ModelError
+from smolkit.errors import ManifestError, ModelError
 from smolkit.export.graph import Shape, llama_graph
 from smolkit.export.onnx_file import write_graph
 from smolkit.extraction.template import Template
@@ -66,8 +66,10 @@ def backend(tiny_export: Path) -> Iterator[OnnxBackend]:
 
 @pytest.fixture
 def own_copy(tiny_export: Path, tmp_path: Path) -> Path:
-    """An export to break."""
-    return shutil.copytree(tiny_export, tmp_path / "export")
+    """An export to break, without the manifest that would see it first."""
+    copied = shutil.copytree(tiny_export, tmp_path / "export")
+    (copied / EXPORT_MANIFEST).unlink()
+    return copied
 
 
 load_once = functools.cache(functools.partial(load_model, dtype=torch.float32))
@@ -219,6 +221,18 @@ def test_weights_run_where_they_run_faster(
         assert default_runtime(other) == "torch"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert default_runtime(bundled) == "torch"
+
+
+@pytest.mark.parametrize("name", ["model.onnx.data", "tokenizer.json"])
+def test_a_file_that_was_changed_is_refused(tiny_export: Path, tmp_path: Path, name: str) -> None:
+    copied = shutil.copytree(tiny_export, tmp_path / "export")
+    with (copied / name).open("r+b") as stream:
+        stream.seek(2000)
+        stream.write(b"!")
+    with pytest.raises(ManifestError, match=rf"{name}: changed since written: its SHA-256 is not the manifest's"):
+        OnnxBackend.open(copied)
+    with pytest.raises(ManifestError, match="changed since written"):
+        OnnxBackend.open(copied / "model.onnx")
 
 
 def test_missing_weights_are_one_line(own_copy: Path) -> None:
