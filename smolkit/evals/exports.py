@@ -130,8 +130,9 @@ def write_report(scored: Sequence[Scored], out: Path, *, data: str) -> None:
 
 
 def _source(directory: Path) -> Iterator[Side]:
-    """The model that the exports were made from, in both of torch's types, where it can be found again."""
+    """The model that the exports were made from, in the type that torch would take, where it can be found again."""
     from smolkit.models import resolve
+    from smolkit.models.device import pick_dtype
 
     manifest = next((read(path.parent, verify=False) for path in _manifests(directory)), None)
     name = next((source.name for source in manifest.sources if source.role == "model"), None) if manifest else None
@@ -142,7 +143,8 @@ def _source(directory: Path) -> Iterator[Side]:
     except SmolkitError:
         return
     size = sum(file.stat().st_size for file in found.glob("*.safetensors"))
-    yield Side("torch", "bfloat16", name, size, dtype="bfloat16")
+    dtype = str(pick_dtype()).removeprefix("torch.")
+    yield Side("torch", dtype, name, size, dtype=dtype)
 
 
 def _manifests(directory: Path) -> list[Path]:

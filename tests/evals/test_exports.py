@@ -11,6 +11,7 @@ import pytest
 from smolkit.errors import ManifestError, SmolkitError
 from smolkit.evals.exports import Scored, Side, find_sides, score_sides, write_report
 from smolkit.manifest import EXPORT_MANIFEST, Manifest, Source, write
+from smolkit.models.device import pick_dtype
 
 
 def fake_export(root: Path, source: str) -> Path:
@@ -37,7 +38,8 @@ def test_files_are_found_with_their_precision_and_whole_size(tmp_path: Path) -> 
 
 def test_the_source_comes_first_where_it_is_still_there(tmp_path: Path, bundled: Path) -> None:
     first = find_sides(fake_export(tmp_path, "bundled"))[0]
-    assert (first.runtime, first.precision, first.model) == ("torch", "bfloat16", "bundled")
+    assert (first.runtime, first.model, first.dtype) == ("torch", "bundled", first.precision)
+    assert first.precision == str(pick_dtype()).removeprefix("torch.")
     assert first.size == (bundled / "model.safetensors").stat().st_size
 
 
