@@ -69,7 +69,7 @@ def build(model: str, work: Path) -> dict[str, tuple[str, Path]]:
     for quant in ("f16", "q8_0", "q4_k_m", "q4_0", "iq4_nl"):
         sides[f"smolkit gguf {quant}"] = ("llama.cpp", base.with_name(base.name.replace("-f16", f"-{quant}")))
     (imatrix,) = (ours / "gguf").glob("*.imatrix")
-    for quant in ("q4_k_m", "q4_0", "iq4_nl"):
+    for quant in ("q4_k_m", "q4_0"):
         for kind in ("plain", "imatrix"):
             file = work / f"{kind}-{quant}.gguf"
             if not file.is_file():
