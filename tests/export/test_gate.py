@@ -189,7 +189,7 @@ def test_a_figure_passes_at_its_limit_and_a_missing_number_never_does() -> None:
 
 def test_every_quant_has_limits_that_widen_with_what_it_drops() -> None:
     assert LIMITS.keys() == {*QUANTS, *PRECISIONS}
-    gguf = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0")
+    gguf = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "iq4_nl")
     for order in (gguf, ("fp32", "fp16", "q8", "q4")):
         for tight, loose in pairwise(LIMITS[quant] for quant in order):
             assert tight.kl < loose.kl
