@@ -60,6 +60,7 @@ def build(model: str, work: Path) -> dict[str, tuple[str, Path]]:
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         shutil.copy(ours / "onnx" / "q4" / "generation_config.json", genai)
+        _name_cache_sizes(genai / "model.onnx")
     sides: dict[str, tuple[str, Path]] = {}
     for precision in ("fp32", "q8", "q4", "q4f16"):
         sides[f"smolkit onnx {precision}"] = ("onnx", ours / "onnx" / precision / "model.onnx")
@@ -76,6 +77,19 @@ def build(model: str, work: Path) -> dict[str, tuple[str, Path]]:
                 _llama_cpp_gguf(base, quant, file, imatrix if kind == "imatrix" else None)
             sides[f"llama.cpp {quant}{', imatrix' if kind == 'imatrix' else ''}"] = ("llama.cpp", file)
     return sides
+
+
+def _name_cache_sizes(file: Path) -> None:
+    """genai's builder leaves the sizes of the cache open, which only its own runtime fills in."""
+    import onnx
+
+    model = onnx.load(file, load_external_data=False)
+    decoder = json.loads((file.parent / "genai_config.json").read_text())["model"]["decoder"]
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name.startswith(("past_key_values", "present")):
+            dims = value.type.tensor_type.shape.dim
+            dims[1].dim_value, dims[3].dim_value = decoder["num_key_value_heads"], decoder["head_size"]
+    onnx.save(model, file)
 
 
 def _plain_graph(model: str) -> Any:

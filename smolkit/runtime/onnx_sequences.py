@@ -48,6 +48,13 @@ class Decoder:
                 where=_name(graph),
                 fix="Write the graph with smolkit export",
             )
+        open_sizes = [inputs[name].shape[at] for name in self.past for at in (1, 3)]
+        if unknown := next((size for size in open_sizes if not isinstance(size, int)), None):
+            raise ModelError(
+                f"the graph does not say how large its cache is, only {unknown!r}",
+                where=_name(graph),
+                fix="Write the graph with smolkit export, or the sizes into it",
+            )
         optional = {one.name for one in self.session.get_overridable_initializers()}
         self.inputs = inputs.keys() | optional
         self.cache_sizes = [(inputs[name].shape[1], inputs[name].shape[3]) for name in self.past]

@@ -268,3 +268,15 @@ def test_another_graph_is_refused(own_copy: Path) -> None:
     save(model, own_copy / "model.onnx")
     with pytest.raises(ModelError, match="not a text model with a key-value cache: it has no 'input_ids'"):
         OnnxBackend.open(own_copy)
+
+
+def test_a_graph_that_leaves_the_size_of_its_cache_open_is_refused(own_copy: Path) -> None:
+    from onnx import load, save
+
+    model = load(own_copy / "model.onnx", load_external_data=False)
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name.startswith(("past", "present")):
+            value.type.tensor_type.shape.dim[3].dim_param = "kv_cache_dim"
+    save(model, own_copy / "model.onnx")
+    with pytest.raises(ModelError, match="the graph does not say how large its cache is, only 'kv_cache_dim'"):
+        OnnxBackend.open(own_copy)
