@@ -40,7 +40,8 @@ class OnnxBackend:
         self.end_ids = files.end_ids
         self.prompt_format = files.prompt_format
         self.max_batch = max_batch
-        self._sequences = Sequences(decoder) if files.fused else SeparateSequences(decoder)
+        side_by_side = files.fused and "num_logits_to_keep" in decoder.inputs
+        self._sequences = Sequences(decoder) if side_by_side else SeparateSequences(decoder)
 
     @classmethod
     def open(cls, model: str | Path, *, dtype: str = "auto", threads: int | None = None) -> OnnxBackend:

@@ -280,3 +280,17 @@ def test_a_graph_that_leaves_the_size_of_its_cache_open_is_refused(own_copy: Pat
     save(model, own_copy / "model.onnx")
     with pytest.raises(ModelError, match="the graph does not say how large its cache is, only 'kv_cache_dim'"):
         OnnxBackend.open(own_copy)
+
+
+def test_a_fused_graph_that_keeps_no_count_of_logits_runs_too(own_copy: Path, tiny_model_dir: Path) -> None:
+    from onnx import load, save
+
+    model = load(own_copy / "model.onnx", load_external_data=False)
+    inputs = [value for value in model.graph.input if value.name != "num_logits_to_keep"]  # as genai's builder has it
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    save(model, own_copy / "model.onnx")
+    backend = OnnxBackend.open(own_copy)
+    backend.prefill([[5, 6, 7], [8, 9]])
+    logits = backend.append([[10], [11, 12]])
+    np.testing.assert_allclose(logits[1], plain_logits(tiny_model_dir, [8, 9, 11, 12]), atol=1e-4)
