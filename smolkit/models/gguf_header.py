@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ def read_header(path: Path) -> GgufHeader:
     OSError where the file cannot be read at all.
     """
     with path.open("rb") as stream:
+        if not stream.seek(0, os.SEEK_END):
+            raise ModelError("not a readable GGUF file (it is empty)", where=str(path))
         try:
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return _Reader(content).header()
@@ -81,7 +84,9 @@ class _Reader:
             fields[key] = self.value(self.scalar("I"))
         found = [self.tensor() for _ in range(tensor_count)]
         alignment = fields.get("general.alignment", 32)
-        start = -(-self.at // alignment) * alignment if alignment else self.at
+        if type(alignment) is not int or alignment < 1:
+            raise ValueError(f"general.alignment is {alignment!r}")
+        start = -(-self.at // alignment) * alignment
         return GgufHeader(fields, dict(self.placed(found, start)))
 
     def scalar(self, kind: str) -> Any:

@@ -1,7 +1,7 @@
 """What an ONNX export is made of: the graph to run, and what the files beside it say about the model.
 
 Layouts: `DIR/model.onnx` (flat), `DIR/onnx/model*.onnx` (as transformers.js wants it), `DIR/PRECISION/model.onnx`.
-Nothing here needs ONNX Runtime; weights are not read.
+Nothing here needs ONNX Runtime; of weights only the hash is looked at.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class OnnxFiles:
         if not tokenizer.is_file():
             raise ModelError("no tokenizer.json here, which constrained decoding needs", where=str(directory))
         found = cls._of(directory, tokenizer, [directory], fused=True)
-        return replace(found, end_ids=found.end_ids | {end})
+        return replace(found, end_ids=found.end_ids | ({end} - {None}))
 
     @classmethod
     def _of(cls, graph: Path, tokenizer: Path, homes: list[Path], *, fused: bool) -> OnnxFiles:
@@ -125,6 +125,7 @@ def _precision(file: Path) -> str:
 
 
 def _size(file: Path) -> int:
+    """Bytes, weights included."""
     return sum(part.stat().st_size for part in _files(file))
 
 

@@ -30,6 +30,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.add_array("a.texts", ["b", "", "ç"])
     writer.add_array("a.numbers", [1, -2, 3])
     writer.add_array("a.lists", [[1, 2], [3]])
+    writer.add_custom_alignment(32)
     writer.add_tensor("matrix", np.arange(64, dtype=np.float16).reshape(2, 32))
     writer.add_tensor("codes", gguf.quantize(np.ones((2, 64), np.float32), gguf.GGMLQuantizationType.Q8_0),
                       raw_dtype=gguf.GGMLQuantizationType.Q8_0)  # fmt: skip
@@ -76,16 +77,24 @@ def test_the_bundled_file_reads_as_the_gguf_package_reads_it() -> None:
     }
 
 
+def _with_alignment(content: bytes, kind: int, value: int) -> bytes:
+    key = b"general.alignment"
+    at = content.index(key) + len(key)
+    return content[:at] + struct.pack("<II", kind, value) + content[at + 8 :]
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda content: b"", "cannot mmap an empty file"),
+        (lambda content: b"", "it is empty"),
         (lambda content: b"PK\x03\x04" + content, "it does not begin with GGUF"),
         (lambda content: content[:4] + struct.pack("<I", 9) + content[8:], "version 9, and 2 and 3 are known"),
         (lambda content: content[:200], "cut short or damaged"),
         (lambda content: content[:-40], "it ends before the end of codes"),
         (lambda content: content[:16] + struct.pack("<Q", 1 << 60) + content[24:], "cut short or damaged"),
         (lambda content: content.replace(b"a.int8", b"a.bool"), "two values of a.bool"),
+        (lambda content: _with_alignment(content, 4, 0), "general.alignment is 0"),
+        (lambda content: _with_alignment(content, 6, 0), r"general.alignment is 0\.0"),
     ],
 )
 def test_a_damaged_file_is_one_line(file: Path, tmp_path: Path, change: Callable[[bytes], bytes], line: str) -> None:
