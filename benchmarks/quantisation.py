@@ -186,7 +186,8 @@ def _loss(rows: list[list[int]], logits: Iterator[Any]) -> tuple[float, Any]:
 
 def score(model: str, runtime: str, data: str, documents: int) -> dict[str, float]:
     command = [sys.executable, "-m", "smolkit", "eval", "extraction", "--model", model, "--runtime", runtime,
-               "--data", data, "--limit", str(documents), "--max-new-tokens", "160", "--json"]  # fmt: skip
+               "--dtype", "float32" if runtime == "torch" else "auto", "--data", data, "--limit", str(documents),
+               "--max-new-tokens", "160", "--json"]  # fmt: skip
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     figures = json.loads(done.stdout)
     return {"f1": figures["micro_f1"], "documents_per_second": figures["documents_per_second"]}

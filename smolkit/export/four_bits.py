@@ -136,8 +136,10 @@ def _groups(names: Mapping[str, int]) -> list[list[str]]:
 def _divergence(reference: Any, other: Any, sequences: Sequence[list[int]]) -> float:
     import torch
 
+    from smolkit.models.device import rough_products
+
     total, tokens = 0.0, 0
-    with torch.inference_mode():
+    with torch.inference_mode(), rough_products():
         for ids in sequences:
             batch = torch.tensor([ids])
             p, q = (model(batch, use_cache=False).logits[0].float().log_softmax(-1) for model in (reference, other))

@@ -84,6 +84,8 @@ def collect(
     """
     import torch
 
+    from smolkit.models.device import rough_products
+
     seen = _Seen()
     handles = [
         module.register_forward_hook(partial(seen.add, name))
@@ -92,7 +94,7 @@ def collect(
     ]
     done = 0
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), rough_products():
             for ids in sequences:
                 model(torch.tensor([list(ids)]), use_cache=False)
                 done += len(ids)

@@ -22,6 +22,7 @@ import torch
 
 from smolkit.errors import ModelError
 from smolkit.export.blocks import SIZE, Blocks
+from smolkit.models.device import rough_products
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -127,7 +128,7 @@ def sensitivities(
     draw = torch.Generator().manual_seed(seed)
     tokens = 0
     try:
-        with _without_parameter_gradients(model):
+        with _without_parameter_gradients(model), rough_products():
             for ids in _pieces(sequences):
                 states = model.get_input_embeddings()(torch.tensor([ids])).detach().requires_grad_()
                 logits = model(inputs_embeds=states, use_cache=False).logits[0].float()
@@ -168,6 +169,7 @@ def _smaller(weight: torch.Tensor, error: torch.Tensor) -> float:
 
 
 @torch.inference_mode()
+@rough_products()
 def compensate(
     model: PreTrainedModel,
     sequences: Sequence[Sequence[int]],

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from smolkit.errors import ModelError
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
+"""What torch calls the instructions of x86 and Arm that multiply bfloat16."""
 
 # glibc's mallopt parameters (malloc.h)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -33,8 +38,33 @@ def has_fast_bfloat16() -> bool:
     """Whether matrix products in bfloat16 are faster than in float32 here: AVX512-BF16, AMX, or a recent GPU."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return _cpu_has(*_BFLOAT16)
+
+
+def has_fast_int8() -> bool:
+    """Whether products of 8-bit integers are the fastest that the processor has: AVX512-VNNI without AMX."""
+    return _cpu_has("avx512_vnni") and not _cpu_has("amx_bf16")
+
+
+def _cpu_has(*names: str) -> bool:
+    """Whether the processor has one of these, by torch's names for them."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return any(bool(capabilities.get(name)) for name in names)
+
+
+@contextmanager
+def rough_products() -> Iterator[None]:
+    """Compute float32 products on the CPU from operands rounded to bfloat16, where the processor multiplies those.
+
+    Sums and results stay float32. For statistics over many tokens: products take half as long.
+    """
+    before = torch.get_float32_matmul_precision()
+    if _cpu_has(*_BFLOAT16):
+        torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def keep_freed_memory() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from smolkit.errors import ModelError
-from smolkit.models.device import has_fast_bfloat16, pick_dtype
+from smolkit.models.device import has_fast_bfloat16, pick_dtype, rough_products
 
 
 def test_auto_is_bfloat16_only_where_it_is_fast() -> None:
@@ -19,6 +19,19 @@ def test_auto_is_bfloat16_only_where_it_is_fast() -> None:
 def test_an_unknown_dtype_gets_the_nearest() -> None:
     with pytest.raises(ModelError, match="Did you mean 'bfloat16'"):
         pick_dtype("bfloat")
+
+
+def test_rough_products_are_near_and_end_with_their_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, right = torch.randn(256, 576), torch.randn(576, 512)
+    exact = left @ right
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    with rough_products():
+        assert torch.get_float32_matmul_precision() == "medium"
+        torch.testing.assert_close(left @ right, exact, rtol=0, atol=0.02 * float(exact.abs().max()))
+    assert torch.equal(left @ right, exact)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with rough_products():
+        assert torch.equal(left @ right, exact)
 
 
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
