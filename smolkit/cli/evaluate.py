@@ -30,7 +30,9 @@ def extraction(
         Path | None, typer.Option(help="Run every file of an export directory, and its source, side by side.")
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="torch, llama.cpp or onnx; by default what suits.")] = None,
-    dtype: Annotated[str, typer.Option(help="What torch computes in: auto, bfloat16, float32.")] = _DTYPE,
+    dtype: Annotated[
+        str, typer.Option(help="Weights: auto, bfloat16, float32 in torch; float32, int8 in onnx.")
+    ] = _DTYPE,
     limit: Annotated[int | None, typer.Option(min=1, help="Run the model on the first rows only.")] = None,
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings, too.")] = False,
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
@@ -73,8 +75,8 @@ def extraction(
         )  # fmt: skip
         result, figures = measured.result, measured.figures()
         decoding = "greedy, unconstrained" if unconstrained else "greedy, held to the template"
-        context = {"data": data, "model": model, "runtime": runtime or "default", "decoding": decoding, "dtype": dtype}
-        context |= {name: figures[name] for name in ("documents_per_second", "seconds", "truncated")}
+        context = {"data": data, "model": model, "decoding": decoding}
+        context |= {name: figures[name] for name in ("runtime", "documents_per_second", "seconds", "truncated")}
     if out is not None:
         from smolkit.evals.report import write_report
 

@@ -156,7 +156,8 @@ def _task_scorer(data: Path, documents: int, prompt_format: str | None) -> TaskS
     rows = [found[at * len(found) // documents] for at in range(documents)]
 
     def score(model: Path) -> TaskScore:
-        with open_extractor(model, dtype="float32", prompt_format=prompt_format) as extractor:
+        dtype = "float32" if model.is_dir() else "auto"  # an exported file has types, and a runtime, of its own
+        with open_extractor(model, dtype=dtype, prompt_format=prompt_format) as extractor:
             measured = evaluate_model(extractor, rows)
         return TaskScore(measured.result.corpus.micro.f1, len(rows))
 

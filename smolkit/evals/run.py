@@ -18,6 +18,8 @@ class ModelEval:
     """The scores of a model, and what decoding took."""
 
     result: EvalResult
+    runtime: str
+    """What ran the model, and with what."""
     seconds: float
     prompt_tokens: int
     new_tokens: int
@@ -30,6 +32,7 @@ class ModelEval:
         documents = len(self.result.documents)
         return {
             **self.result.figures(),
+            "runtime": self.runtime,
             "seconds": round(self.seconds, 2),
             "documents_per_second": round(documents / self.seconds, 3),
             "prompt_tokens": self.prompt_tokens,
@@ -56,6 +59,7 @@ def evaluate_model(
     predictions = [{"id": row.id, "raw": answer.raw} for row, answer in zip(rows, answers, strict=True)]
     return ModelEval(
         result=score_predictions([row.as_dict() for row in rows], predictions, rows_file=rows_file),
+        runtime=extractor.computes,
         seconds=seconds,
         prompt_tokens=sum(answer.prompt_tokens for answer in answers),
         new_tokens=sum(answer.new_tokens for answer in answers),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+    from transformers import PreTrainedModel
 
 OVERFLOW = 3e4
 """Largest intermediate value with which float16, whose own largest is 65504, is still offered."""
@@ -72,24 +73,39 @@ class OnnxModel:
         return replace_linears(graph, {name: blocks for name, blocks in quantised.items() if name in known})
 
     def _quantised_weights(self, precision: Precision) -> dict[str, Blocks]:
-        from smolkit.export.quantise import linears, round_nearest
-
-        # Embedding and head keep 8 bits: at four they would cost more than all the layers.
-        model = self.source.model
-        outside = {"model.embed_tokens": model.get_input_embeddings().weight}
-        if not model.config.tie_word_embeddings:
-            outside["lm_head"] = model.get_output_embeddings().weight
-        found = {name: round_nearest(weight, 8) for name, weight in outside.items() if weight.shape[1] % SIZE == 0}
         if precision.bits == 8:
-            return found | {name: round_nearest(one.weight, 8) for name, one in linears(model).items()}
-        return found | self.four_bits.within(precision.budget).blocks
+            return eight_bits(self.source.model)
+        # At four bits embedding and head would cost more than all the layers.
+        return _outside(self.source.model) | self.four_bits.within(precision.budget).blocks
+
+
+def eight_bits(model: PreTrainedModel) -> dict[str, Blocks]:
+    """Every matrix in 8 bits by module name; plain rounding loses nothing that could be saved."""
+    from smolkit.export.quantise import linears, round_nearest
+
+    return _outside(model) | {name: round_nearest(one.weight, 8) for name, one in linears(model).items()}
+
+
+def _outside(model: PreTrainedModel) -> dict[str, Blocks]:
+    """Embedding and head in 8 bits."""
+    from smolkit.export.quantise import round_nearest
+
+    weights = {"model.embed_tokens": model.get_input_embeddings().weight}
+    if not model.config.tie_word_embeddings:
+        weights["lm_head"] = model.get_output_embeddings().weight
+    return {name: round_nearest(weight, 8) for name, weight in weights.items() if weight.shape[1] % SIZE == 0}
+
+
+def graph_faults(config: Any) -> list[str]:
+    """Everything about a configuration that our graph would compute wrongly or cannot store."""
+    width = {"hidden_size": config.hidden_size, "intermediate_size": getattr(config, "intermediate_size", 0)}
+    odd = [f"{name} {value}, which is no multiple of {SIZE}" for name, value in width.items() if value % SIZE]
+    return llama_faults(config) + odd
 
 
 def check_llama(config: Any) -> None:
     """Raise ModelError unless our graph computes exactly what this configuration does."""
-    faults = llama_faults(config)
-    width = {"hidden_size": config.hidden_size, "intermediate_size": getattr(config, "intermediate_size", 0)}
-    faults += [f"{name} {value}, which is no multiple of {SIZE}" for name, value in width.items() if value % SIZE]
+    faults = graph_faults(config)
     if faults:
         raise ModelError(
             f"our ONNX graph does not cover {faults[0]}",

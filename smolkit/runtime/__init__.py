@@ -31,12 +31,14 @@ def open_extractor(
     """An extractor for a model by any of its names: bundled, directory, Hub id, GGUF or ONNX file, export
     directory.
 
-    Without a `runtime`, `default_runtime` chooses; `dtype` is what torch computes in, and asks for torch.
+    Without a `runtime`, `default_runtime` chooses. `dtype` is what a model's own weights are to be: int8 asks for ONNX
+    Runtime, any other type for torch.
     `prompt_format` overrides the one that the model says it was trained with.
     """
     from smolkit.runtime.extractor import Extractor
 
-    name = runtime or ("torch" if dtype != "auto" else default_runtime(model))
+    of_type = {"auto": "", "int8": "onnx"}.get(dtype, "torch")
+    name = runtime or of_type or default_runtime(model)
     backend = RUNTIMES.load(name).open(model, dtype=dtype, threads=threads)
     return Extractor(backend, prompt_format)
 
@@ -44,7 +46,7 @@ def open_extractor(
 def default_runtime(model: str | Path) -> str:
     """The runtime for a model that names none: llama.cpp and ONNX Runtime take what was exported for them.
 
-    A model's own weights go to torch, and to ONNX Runtime in float32 where that is faster (`onnx_weights.is_faster`).
+    A model's own weights go to torch, and to ONNX Runtime where that is faster (`onnx_weights.is_faster`).
     """
     path = Path(model).expanduser()
     if path.suffix == ".gguf":

@@ -28,6 +28,8 @@ class Backend(Protocol):
     """A model that continues several token sequences at once."""
 
     name: str
+    computes: str
+    """With what: the type of the weights, or the file that says it."""
     context_length: int
     """Most tokens, prompt and answer together, that one sequence may hold."""
     vocab_size: int

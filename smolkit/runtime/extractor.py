@@ -88,6 +88,11 @@ class Extractor:
     def runtime(self) -> str:
         return self.backend.name
 
+    @property
+    def computes(self) -> str:
+        """What runs the model, and with what, as in "torch, bfloat16"."""
+        return f"{self.backend.name}, {self.backend.computes}"
+
     def extract(self, text: str, template: Template, **options: Any) -> Extraction:
         """Fill the template from one document; `options` are the fields of `Options`."""
         return next(self.extract_many([Request(text, template)], **options))

@@ -42,6 +42,7 @@ class LlamaCppBackend:
     ):
         self.api: Any = require("llama_cpp", extra="gguf", why="running a GGUF file")
         quiet()
+        self.computes = file.name
         self.model = self._load(file)
         self.vocab = self.api.llama_model_get_vocab(self.model)
         self.vocab_size = int(self.api.llama_vocab_n_tokens(self.vocab))

@@ -17,21 +17,28 @@ from smolkit.errors import ModelError, RuntimeUnavailable
 from smolkit.models.resolve import resolve
 from smolkit.runtime.onnx_files import OnnxFiles, is_export
 from smolkit.runtime.onnx_sequences import Decoder, SeparateSequences, Sequences
-from smolkit.runtime.onnx_weights import GraphInMemory, graph_of
+from smolkit.runtime.onnx_weights import GraphInMemory, graph_of, pick_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 class OnnxBackend:
-    """One ONNX graph: of an export, whose types are its own, or made of a model's weights in float32."""
+    """One ONNX graph: of an export, whose types are its own, or made of a model's weights."""
 
     name = "onnx"
 
     def __init__(
-        self, graph: Path | GraphInMemory, files: OnnxFiles, *, threads: int | None = None, max_batch: int = 16
+        self,
+        graph: Path | GraphInMemory,
+        files: OnnxFiles,
+        *,
+        computes: str,
+        threads: int | None = None,
+        max_batch: int = 16,
     ):
         self.files = files
+        self.computes = computes
         decoder = Decoder(graph, threads=threads)
         self.vocab_size = decoder.vocab_size
         self.tokenizer = _tokenizer(files.tokenizer)
@@ -47,14 +54,19 @@ class OnnxBackend:
     def open(cls, model: str | Path, *, dtype: str = "auto", threads: int | None = None) -> OnnxBackend:
         """Open an .onnx file, the smallest suitable one of an export directory (`onnx_files.onnx_file`), or a model.
 
-        A model by any name that `smolkit.models.resolve` takes becomes a graph in memory.
+        A model by any name that `smolkit.models.resolve` takes becomes a graph in memory, with weights of the type
+        `dtype` (`onnx_weights.pick_type`).
         """
         if is_export(model):
+            if dtype != "auto":
+                fix = "Leave the type out, or open the model that it was made from"
+                raise ModelError(f"an ONNX export has its own types, and {dtype!r} was asked for", fix=fix)
             files = OnnxFiles.find(model)
-            return cls(files.graph, files, threads=threads)
+            return cls(files.graph, files, computes=files.graph.name, threads=threads)
         directory = resolve(model)
         files = OnnxFiles.beside(directory)
-        return cls(graph_of(directory), files, threads=threads)
+        kind = pick_type(dtype)
+        return cls(graph_of(directory, kind), files, computes=kind, threads=threads)
 
     def encode(self, text: str, *, special: bool) -> list[int]:
         self.tokenizer.encode_special_tokens = not special

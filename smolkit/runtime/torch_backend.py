@@ -47,6 +47,7 @@ class TorchBackend:
 
         self.model = model
         self.tokenizer = tokenizer
+        self.computes = str(model.dtype).removeprefix("torch.")
         self.prompt_format = prompt_format
         self.max_batch = max_batch
         self.vocab_size = model.config.vocab_size

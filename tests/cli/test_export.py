@@ -77,17 +77,31 @@ def test_an_export_prints_its_figures_and_writes_the_directory(
 
 
 def test_json_is_the_whole_report_with_the_task_s_f1(
-    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from smolkit import runtime
+
+    pytest.importorskip("onnxruntime_genai")
+    used: list[str] = []
+
+    def open_extractor(*args: Any, original: Any = runtime.open_extractor, **options: Any) -> Any:
+        extractor = original(*args, **options)
+        used.append(extractor.computes)
+        return extractor
+
+    monkeypatch.setattr(runtime, "open_extractor", open_extractor)
     data = rows(tmp_path / "rows.jsonl", 60)
-    arguments = ["export", str(tiny), "--target", "gguf", "--quant", "f16", "--prompt-format", "smolkit-1"]
+    arguments = ["export", str(tiny), "--target", "gguf,onnx", "--prompt-format", "smolkit-1", "--quant", "f16,fp32"]
     assert cli.run([*arguments, "--out", str(tmp_path / "out"), "--gate-data", str(data), "--json"]) == 0
-    report = json.loads(capfd.readouterr().out)["gguf"]
-    assert (report["passed"], report["prompt_format"]) == (True, "smolkit-1")
-    (file,) = report["files"]
-    assert file["checks"]["documents"]["value"] == 50
-    assert 0 <= file["checks"]["f1"]["value"] <= 1
-    assert file["checks"]["f1_drop"] == {"value": file["checks"]["f1_drop"]["value"], "at_most": 0.01, "passed": True}
+    reports = json.loads(capfd.readouterr().out)
+    assert {"torch, float32", "onnx, model.onnx", "llama.cpp, tiny-f16.gguf"} == set(used)
+    for report in reports.values():
+        assert (report["passed"], report["prompt_format"]) == (True, "smolkit-1")
+        (file,) = report["files"]
+        assert file["checks"]["documents"]["value"] == 50
+        assert 0 <= file["checks"]["f1"]["value"] <= 1
+        drop = file["checks"]["f1_drop"]
+        assert drop == {"value": drop["value"], "at_most": 0.01, "passed": True}
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,12 @@ from smolkit.export.graph import Shape, llama_graph
 from smolkit.export.onnx_file import write_graph
 from smolkit.extraction.template import Template
 from smolkit.manifest import EXPORT_MANIFEST, Manifest, write
-from smolkit.models import device, load_model
+from smolkit.models import load_model
 from smolkit.runtime import default_runtime, open_extractor
 from smolkit.runtime.extractor import Extractor, Request
 from smolkit.runtime.onnx_backend import OnnxBackend
 from smolkit.runtime.onnx_sequences import SeparateSequences
+from smolkit.runtime.onnx_weights import pick_type
 from smolkit.runtime.torch_backend import TorchBackend
 
 pytest.importorskip("onnx")
@@ -85,9 +86,9 @@ def test_the_real_model_answers_as_in_torch(bundled: Path, tmp_path: Path) -> No
     requests = [Request(text, TEMPLATE) for text in TEXTS[:2]]
     with open_extractor(bundled, dtype="float32") as extractor:
         expected = list(extractor.extract_many(requests, max_new_tokens=16))
-    for model in (export, bundled):  # a file, and a graph in memory
-        with open_extractor(model, runtime="onnx") as extractor:
-            assert extractor.runtime == "onnx"
+    for model, dtype in ((export, "auto"), (bundled, "float32")):  # a file, and a graph in memory
+        with open_extractor(model, runtime="onnx", dtype=dtype) as extractor:
+            assert extractor.computes == ("onnx, model.onnx" if dtype == "auto" else "onnx, float32")
             found = list(extractor.extract_many(requests, max_new_tokens=16))
         assert [answer.raw for answer in found] == [answer.raw for answer in expected]
         assert [answer.prompt_tokens for answer in found] == [answer.prompt_tokens for answer in expected]
@@ -95,13 +96,35 @@ def test_the_real_model_answers_as_in_torch(bundled: Path, tmp_path: Path) -> No
 
 def test_a_model_directory_is_run_without_a_file(tiny_model_dir: Path) -> None:
     before = sorted(tiny_model_dir.rglob("*"))
-    own, torch_s = OnnxBackend.open(tiny_model_dir), TorchBackend.open(tiny_model_dir, dtype="float32")
+    own, torch_s = OnnxBackend.open(tiny_model_dir, dtype="float32"), TorchBackend.open(tiny_model_dir, dtype="float32")
     assert own.end_ids == torch_s.end_ids
     assert (own.prompt_format, own.context_length) == (torch_s.prompt_format, torch_s.context_length)
     own.prefill([[5, 6, 7], [8, 9]])
     logits = own.append([[10], [11, 12]])
     np.testing.assert_allclose(logits[1], plain_logits(tiny_model_dir, [8, 9, 11, 12]), atol=1e-4)
     assert sorted(tiny_model_dir.rglob("*")) == before
+
+
+def test_weights_in_8_bits_are_those_of_an_export(bundled: Path) -> None:
+    """What rounding to 8 bits costs is small, and it is seen: the graph is not float32 under another name."""
+    ids = OnnxBackend.open(bundled, dtype="int8").encode("The capital of France is Paris, and that of", special=False)
+    backend = OnnxBackend.open(bundled, dtype="int8")
+    assert backend.computes == "int8"
+    found, expected = backend.prefill([ids])[0], plain_logits(bundled, ids)
+    assert 0.01 < np.abs(found - expected).max() < 5
+    assert found.argmax() == expected.argmax()
+    p, q = (np.exp(logits - logits.max()) for logits in (expected, found))
+    p, q = p / p.sum(), q / q.sum()
+    assert (p * np.log(p / q)).sum() < 0.02  # the gate's limit for q8
+
+
+def test_a_type_that_is_not_there_is_one_line(tiny_model_dir: Path, tiny_export: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"no weights in 'int4' here. Did you mean 'int8'\? Known: auto, float32, int8"
+    ):
+        open_extractor(tiny_model_dir, runtime="onnx", dtype="int4")
+    with pytest.raises(ModelError, match="an ONNX export has its own types, and 'int8' was asked for"):
+        open_extractor(tiny_export, dtype="int8")
 
 
 def test_a_model_that_is_no_plain_llama_is_sent_to_torch(tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -211,12 +234,20 @@ def test_weights_run_where_they_run_faster(
     bundled: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for fast, runtime in ((True, "torch"), (False, "onnx")):
-        monkeypatch.setattr(device, "has_fast_bfloat16", lambda fast=fast: fast)
-        assert default_runtime(bundled) == runtime
+    for instructions, expected in (
+        ({"avx512_bf16"}, ("torch", "float32")),
+        (set(), ("onnx", "float32")),
+        ({"avx512_bf16", "avx512_vnni"}, ("onnx", "int8")),
+        ({"avx512_bf16", "avx512_vnni", "amx_bf16"}, ("torch", "float32")),
+    ):
+        capabilities = dict.fromkeys(instructions, True)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda capabilities=capabilities: capabilities)
+        assert (default_runtime(bundled), pick_type()) == expected
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     other = shutil.copytree(tiny_model_dir, tmp_path / "other")
     config = json.loads((other / "config.json").read_text())
-    for content in (json.dumps(config | {"model_type": "qwen3"}), json.dumps(config | {"vocab_size": "many"}), "{"):
+    changes = ({"model_type": "qwen3"}, {"vocab_size": "many"}, {"intermediate_size": 100})
+    for content in (*(json.dumps(config | change) for change in changes), "{"):
         (other / "config.json").write_text(content)
         assert default_runtime(other) == "torch"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
