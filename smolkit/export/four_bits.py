@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import SmolkitError
 from smolkit.export.blocks import Blocks
+from smolkit.export.importance import split_calibration
 from smolkit.export.source import Source
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ SMALL_BUDGET = 5.1
 LEAST_BUDGET = 4.5
 
 _SENSITIVITY_TOKENS = 2048
-_HELD_OUT = 6
-"""Of so many calibration rows one is kept to measure the loss on."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class FourBits:
     def _sensitivities(self) -> dict[str, Sensitivity]:
         from smolkit.export.quantise import sensitivities
 
-        used = _calibrated_on(self.calibration())
+        _held_out, used = split_calibration(self.calibration())
         used = used[:: max(1, sum(map(len, used)) // _SENSITIVITY_TOKENS)]
         self.source.progress(f"four bits: what rounding costs each matrix, over {sum(map(len, used)):,} tokens")
         return sensitivities(self.source.model, used)
@@ -97,8 +96,9 @@ def quantise_source(
 ) -> Quantised:
     """Four bits under a budget: the bits by sensitivity, then compensation; the loss is measured afterwards."""
     from smolkit.export import quantise
+    from smolkit.export.divergence import divergences, logits_of
 
-    held_out, used = sequences[::_HELD_OUT], _calibrated_on(sequences)
+    held_out, used = split_calibration(sequences)
     weights = {name: module.weight.numel() for name, module in quantise.linears(source.model).items()}
     budget = int(bits_per_weight * sum(weights.values()) / 8)
     bits = quantise.choose_bits(sensitive, _groups(weights), budget)
@@ -114,16 +114,11 @@ def quantise_source(
         bits=taken * 8 / sum(weights.values()),
         at_eight=sum(number == quantise.HIGH for number in bits.values()),
         expected_loss=sum(sensitive[name].loss[number] for name, number in bits.items()),
-        measured_loss=_divergence(source.model, model, held_out),
+        measured_loss=divergences(source.model, held_out, [logits_of(model)])[0],
         calibration_tokens=sum(map(len, used)),
     )
     source.progress(f"four bits: {found}")
     return found
-
-
-def _calibrated_on(sequences: Sequence[list[int]]) -> list[list[int]]:
-    """Those that are not held out to measure the loss on."""
-    return [sequence for number, sequence in enumerate(sequences) if number % _HELD_OUT]
 
 
 def _groups(names: Mapping[str, int]) -> list[list[str]]:
@@ -131,18 +126,3 @@ def _groups(names: Mapping[str, int]) -> list[list[str]]:
     stems = [name.removesuffix(".q_proj") for name in names if name.endswith(".q_proj")]
     groups = [[f"{stem}.{role}_proj" for role in "qkv"] for stem in stems]
     return [group for group in groups if all(name in names for name in group)]
-
-
-def _divergence(reference: Any, other: Any, sequences: Sequence[list[int]]) -> float:
-    import torch
-
-    from smolkit.models.device import rough_products
-
-    total, tokens = 0.0, 0
-    with torch.inference_mode(), rough_products():
-        for ids in sequences:
-            batch = torch.tensor([ids])
-            p, q = (model(batch, use_cache=False).logits[0].float().log_softmax(-1) for model in (reference, other))
-            total += float((p.exp() * (p - q)).sum())
-            tokens += len(ids)
-    return total / tokens

@@ -7,6 +7,7 @@ header to stand out, and every other file must have the same header. It is kept 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from smolkit.export.gguf_file import (
     writing,
 )
 from smolkit.export.gguf_tokenizer import read_vocabulary
+from smolkit.export.importance import split_calibration
 from smolkit.export.llama_candidate import LlamaCandidate
 from smolkit.export.report import ExportReport, FileReport
 from smolkit.export.request import Request
@@ -65,8 +67,6 @@ def write(request: Request, quants: Sequence[str], root: Path) -> ExportReport:
 
 def _write_files(request: Request, header: Header, wanted: Sequence[str], root: Path) -> tuple[FileReport, ...]:
     """Write every file and gate it. A base that fails ends it: whatever is made from it would fail as well."""
-    import torch
-
     source = request.source
 
     def path(quant: str) -> Path:
@@ -74,7 +74,7 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
 
     base = write_plain(source.model, header, BASE, path(BASE))
     layout = read_layout(base)
-    gate = _FileGate(source, layout.fields, torch.get_num_threads())
+    gate = _FileGate(source, layout.fields, _threads())
     reports = [gate.report(BASE, base, layout, kept=BASE in wanted)]
     for quant in wanted if not reports[0].failures else ():
         if quant == BASE:
@@ -85,10 +85,7 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
             files = write_plain(source.model, header, quant, path(quant), blocks=four_bits.blocks)
             rounded = f"with compensation ({four_bits})"
         elif QUANTS[quant].searched:
-            imatrix = root / f"{header.name}{IMATRIX}"
-            found = _importance(request, imatrix)
-            files = quantise(base[0], quant, path(quant), width=header.config.hidden_size, importance=found)
-            rounded = f"with importance ({imatrix.name}: {found.tokens:,} tokens of {found.source})"
+            files, rounded = _searched(request, header, quant, base[0], path(quant))
         else:
             files = write_plain(source.model, header, quant, path(quant))
         report = gate.report(quant, files, read_layout(files))
@@ -97,6 +94,58 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
         for file in base:
             file.unlink()
     return tuple(reports)
+
+
+def _searched(request: Request, header: Header, quant: str, base: Path, path: Path) -> tuple[list[Path], str]:
+    """A file whose scales llama.cpp searched for by the importance of inputs, and how its matrices were rounded.
+
+    A row that fills no K-quant block gets a type with blocks of 32, whose search by importance may cost more than it
+    saves: on two fine-tuned models the KL over rows rose from 0.10 to 0.18, on the bundled one it fell from 0.049 to
+    0.028. There a file with the importance of the other matrices alone is made as well, and the better one kept.
+    """
+    from gguf import QK_K
+
+    width = header.config.hidden_size
+    imatrix = path.with_name(f"{header.name}{IMATRIX}")
+    importance = _importance(request, imatrix)
+    files = quantise(base, quant, path, width=width, importance=importance)
+    of = f"({imatrix.name}: {importance.tokens:,} tokens of {importance.source})"
+    if width % QK_K == 0:
+        return files, f"with importance {of}"
+    other = path.with_suffix(".other")
+    quantise(base, quant, other, width=width, importance=importance.of_blocks(QK_K))
+    everywhere, in_some = _losses(request, (path, other))
+    if in_some < everywhere:
+        other.replace(path)
+    else:
+        other.unlink()
+    if in_some == everywhere:  # as of types that are not searched for
+        return files, f"with importance {of}"
+    matrices = "of K-quants alone" if in_some < everywhere else "of all matrices"
+    first, second = sorted((everywhere, in_some))
+    return files, f"with importance {matrices} {of}: KL {first:.4f} in place of {second:.4f} nats on calibration rows"
+
+
+def _losses(request: Request, files: Sequence[Path]) -> list[float]:
+    """KL(torch || llama.cpp) of each file over some of the calibration rows."""
+    import torch
+
+    from smolkit.export.divergence import divergences
+
+    rows, _ = split_calibration(request.calibration)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(closing(LlamaCandidate(file, tokens=max(map(len, rows)), threads=_threads())))
+            for file in files
+        ]
+        answers = [lambda ids, one=one: torch.from_numpy(one.prefill(ids)) for one in opened]
+        return divergences(request.source.model, rows, answers)
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
 
 
 def _importance(request: Request, path: Path) -> Importance:

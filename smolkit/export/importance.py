@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -36,6 +38,7 @@ _PAGE = 1500
 """Characters of a page of prose, which are about as many tokens as a row has."""
 LONGEST_SEQUENCE = 1024
 """Tokens of a calibration row that are looked at."""
+_HELD_OUT = 6
 CHUNK = 512
 """llama.cpp counts calibration text in chunks of one size; ours are of any, and are counted in these."""
 
@@ -62,6 +65,11 @@ class Importance:
     def mean(self, module: str) -> NDArray[np.float32]:
         """Mean of x² for every input of a matrix, [in]."""
         return self.sums[module] / np.float32(max(self.counts[module], 1))
+
+    def of_blocks(self, size: int) -> Importance:
+        """That of the matrices whose rows are whole blocks of `size` weights, without the others."""
+        sums = {module: total for module, total in self.sums.items() if total.size % size == 0}
+        return replace(self, sums=sums, counts={module: self.counts[module] for module in sums})
 
     def tensor_name(self, module: str) -> str:
         """The matrix's name in a GGUF file."""
@@ -153,6 +161,12 @@ def calibration_sequences(
     if not any(sequences):
         raise DataError("no rows to calibrate with")
     return [ids for ids in sequences if ids]
+
+
+def split_calibration(sequences: Sequence[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+    """Those to measure a loss on, every sixth, and those to calibrate with."""
+    kept = [number % _HELD_OUT == 0 for number in range(len(sequences))]
+    return list(compress(sequences, kept)), list(compress(sequences, map(not_, kept)))
 
 
 def _default_rows() -> Iterator[Row | str]:

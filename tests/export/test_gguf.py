@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,36 @@ def test_the_importance_of_inputs_lies_beside_the_files_that_it_served(tiny: Pat
     assert "tiny.imatrix" in written.files
     assert written.details["gate"]["files"][1]["rounded"] == report.files[1].rounded
     assert "`q6_k` was rounded with importance" in (out / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("losses", "kept", "said"),
+    [
+        ([0.2, 0.1], 1, "importance of K-quants alone (tiny.imatrix: 6 tokens of rows): KL 0.1000 in place of 0.2000"),
+        ([0.1, 0.2], 0, "importance of all matrices (tiny.imatrix: 6 tokens of rows): KL 0.1000 in place of 0.2000"),
+    ],
+)
+def test_of_two_ways_to_use_importance_the_better_is_kept(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: list[float], kept: int, said: str
+) -> None:
+    made: list[bytes] = []
+
+    def measure(request: Any, files: Sequence[Path]) -> list[float]:
+        assert 0 < min(measured := own_losses(request, files)) < 1
+        assert measured[0] != measured[1]
+        made.extend(file.read_bytes() for file in files)
+        return losses
+
+    own_losses = gguf._losses
+    monkeypatch.setattr(gguf, "_losses", measure)
+    # Random weights do not survive four bits, and need not here.
+    monkeypatch.setitem(LIMITS, "iq4_nl", replace(LIMITS["iq4_nl"], kl=10.0, top1=0.0, greedy=0.0))
+    rows = {"calibration_rows": ["Ada lives in Rome."], "calibration_source": "rows"}
+    report = write(tiny, tmp_path / "out", quants=["iq4_nl"], **rows)
+    assert said in report.files[1].rounded
+    assert made[0] != made[1]
+    assert (tmp_path / "out" / "tiny-iq4_nl.gguf").read_bytes() == made[kept]
+    assert not list(tmp_path.rglob("*.other"))
 
 
 def test_the_base_file_goes_where_it_was_not_asked_for_and_f1_is_measured_on_what_is_kept(
