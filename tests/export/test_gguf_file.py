@@ -240,14 +240,14 @@ def test_searched_quants_come_from_llama_cpp_with_the_same_header(
     fallbacks = {
         "q6_k": {"Q8_0"},
         "q5_k_m": {"Q8_0", "Q5_0", "Q5_1"},
-        "q4_k_m": {"Q8_0", "Q5_0", "Q5_1"},
-        "iq4_nl": {"Q8_0", "IQ4_NL", "Q5_1"},
+        "q4_k_m": {"Q8_0", "Q5_0"},
+        "iq4_nl": {"Q8_0", "IQ4_NL"},
         "q4_0": {"Q8_0", "Q4_0"},
     }
     assert set(found.tensor_types) - {"F32"} == fallbacks[quant]
     kinds = {name: tensor.tensor_type.name for name, tensor in tensors(made[0]).items()}
     if quant in ("q4_k_m", "iq4_nl"):
-        assert [kinds[f"blk.1.{part}.weight"] for part in ("attn_v", "ffn_down")] == ["Q8_0", "Q5_1"]
+        assert [kinds[f"blk.1.{part}.weight"] for part in ("attn_v", "ffn_down")] == ["Q8_0", "Q8_0"]
     if quant == "q5_k_m":
         assert {kinds[f"blk.1.attn_{part}.weight"] for part in ("q", "k", "v", "output")} == {"Q8_0"}
         assert {kinds[f"blk.1.ffn_{part}.weight"] for part in ("gate", "up")} == {"Q5_0"}
