@@ -5,7 +5,7 @@
 Real SROIE receipts where `$SMOLKIT_DATA` has them, else synthetic documents. Every side runs the bundled
 SmolLM2-135M-Instruct in a process of its own on the same prompts, greedily, held to the template. Plain
 llama-cpp-python takes the Q4_1 file, its JSON-schema grammar and its own reuse of common beginnings; smolkit runs the
-weights in torch and, as a graph in memory, in ONNX Runtime. `$SMOLKIT_ONNX` names an export of the bundled model with a
+weights in torch and, as graphs in memory, in ONNX Runtime. `$SMOLKIT_ONNX` names an export of the bundled model with a
 directory for each precision, as `smolkit export bundled --target onnx --quant fp32,q8,q4 --out DIR` writes it; without
 it no export runs.
 """
@@ -60,13 +60,13 @@ def plain_llama_cpp(rows: list[Row]) -> Iterator[Any]:
         yield parse_answer(answer["choices"][0]["text"]).scored
 
 
-def smolkit_runtime(runtime: str, model: str = "bundled") -> Callable[[list[Row]], Iterator[Any]]:
+def smolkit_runtime(runtime: str, model: str = "bundled", dtype: str = "auto") -> Callable[[list[Row]], Iterator[Any]]:
     def run(rows: list[Row]) -> Iterator[Any]:
         keep_threads_awake()  # as the commands do
         from smolkit.runtime import open_extractor
         from smolkit.runtime.extractor import Request
 
-        with open_extractor(model, runtime=runtime) as extractor:
+        with open_extractor(model, runtime=runtime, dtype=dtype) as extractor:
             yield
             requests = [Request(row.text, row.template) for row in rows]
             for answer in extractor.extract_many(requests, max_new_tokens=MAX_NEW_TOKENS):
@@ -78,13 +78,14 @@ def smolkit_runtime(runtime: str, model: str = "bundled") -> Callable[[list[Row]
 def exports() -> dict[str, str]:
     """The ONNX exports to run, by the name of their side."""
     files = Path(os.environ["SMOLKIT_ONNX"]).glob("*/model.onnx") if "SMOLKIT_ONNX" in os.environ else ()
-    return {f"smolkit onnx {file.parent.name}": str(file) for file in sorted(files)}
+    return {f"smolkit export {file.parent.name}": str(file) for file in sorted(files)}
 
 
 SIDES: dict[str, Callable[[list[Row]], Iterator[Any]]] = {
     "llama-cpp-python": plain_llama_cpp,
     "smolkit torch": smolkit_runtime("torch"),
-    "smolkit onnx": smolkit_runtime("onnx"),
+    "smolkit onnx in float32": smolkit_runtime("onnx", dtype="float32"),
+    "smolkit onnx in int8": smolkit_runtime("onnx", dtype="int8"),
     "smolkit llama.cpp": smolkit_runtime("llama.cpp"),
     **{name: smolkit_runtime("onnx", model) for name, model in exports().items()},
 }

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")]
+Runtime = Annotated[str | None, typer.Option("--runtime", help="torch, llama.cpp or onnx; by default what suits.")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", help="A model's weights: auto, bfloat16, float32 in torch; float32, int8 in onnx.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the recipe, as in --set optimizer.lr=1e-4."),

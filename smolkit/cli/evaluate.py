@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from smolkit.cli._common import AsJson, keep_threads_awake, print_json, progress_console, result_console
+from smolkit.cli._common import (
+    AsJson,
+    Dtype,
+    Runtime,
+    keep_threads_awake,
+    print_json,
+    progress_console,
+    result_console,
+)
 from smolkit.errors import SmolkitError
 
 _DTYPE = "auto"
@@ -29,10 +37,8 @@ def extraction(
     all_exports: Annotated[
         Path | None, typer.Option(help="Run every file of an export directory, and its source, side by side.")
     ] = None,
-    runtime: Annotated[str | None, typer.Option(help="torch, llama.cpp or onnx; by default what suits.")] = None,
-    dtype: Annotated[
-        str, typer.Option(help="Weights: auto, bfloat16, float32 in torch; float32, int8 in onnx.")
-    ] = _DTYPE,
+    runtime: Runtime = None,
+    dtype: Dtype = _DTYPE,
     limit: Annotated[int | None, typer.Option(min=1, help="Run the model on the first rows only.")] = None,
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings, too.")] = False,
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,

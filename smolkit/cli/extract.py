@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolkit.cli._common import keep_threads_awake
+from smolkit.cli._common import Dtype, Runtime, keep_threads_awake
 from smolkit.errors import DataError, SmolkitError, TemplateError
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def command(
     ] = None,
     template: Annotated[str | None, typer.Option(help="A JSON file, or JSON; rows may bring their own.")] = None,
     model: Annotated[str, typer.Option(help="bundled, a directory, a Hub id or a GGUF file.")] = "bundled",
-    runtime: Annotated[str | None, typer.Option(help="torch, llama.cpp or onnx; by default what suits.")] = None,
+    runtime: Runtime = None,
+    dtype: Dtype = "auto",
     verbatim: Annotated[bool, typer.Option("--verbatim", help="Hold blank fields to substrings of the text.")] = False,
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
     stream: Annotated[bool, typer.Option("--stream", help="Print the answer as it grows; one document.")] = False,
@@ -51,7 +52,7 @@ def command(
         "overlap": overlap,
         "max_new_tokens": max_new_tokens,
     }
-    with open_extractor(model, runtime=runtime) as extractor:
+    with open_extractor(model, runtime=runtime, dtype=dtype) as extractor:
         if stream:
             _stream(extractor, inputs[0][1], options)
             return

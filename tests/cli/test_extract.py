@@ -51,3 +51,14 @@ def test_a_streamed_answer_is_the_whole_answer(extract, tmp_path: Path) -> None:
     streamed = extract("--template", TEMPLATE, "--stream", str(tmp_path / "letter.txt"))[1]
     plain = extract("--template", TEMPLATE, str(tmp_path / "letter.txt"))[1]
     assert json.loads("".join(streamed)) == json.loads(plain[0])
+
+
+def test_the_type_of_the_weights_can_be_chosen(extract, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "letter.txt").write_text("Anna has 3 cats")
+    answers = [
+        extract("--template", TEMPLATE, "--dtype", dtype, str(tmp_path / "letter.txt"))
+        for dtype in ("float32", "int8", "int7")
+    ]
+    assert [code for code, _, _ in answers] == [0, 0, 2]
+    assert "unknown dtype 'int7'" in answers[2][2]
