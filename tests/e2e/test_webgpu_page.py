@@ -156,7 +156,7 @@ def test_an_answer_can_be_stopped(page: Page) -> None:
     page.get_by_label("Template", exact=True).fill(json.dumps({f"field {n}": "string" for n in range(40)}))
     page.get_by_label("Text", exact=True).fill(TEXT)
     page.get_by_role("button", name="Fill the template").click()
-    expect(page.locator("#figures")).to_contain_text("Writing", timeout=READY_MS)
+    expect(page.locator("#steps")).to_contain_text("Writing", timeout=READY_MS)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#figures")).to_contain_text("stopped: fields not yet reached are empty", timeout=READY_MS)
     output = json.loads(page.locator("#result").inner_text())

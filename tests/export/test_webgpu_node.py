@@ -20,6 +20,7 @@ from smolkit.extraction.leaf_types import LEAF_TYPES
 from smolkit.extraction.prompt import FORMATS, get_format
 from smolkit.extraction.template import Template
 from smolkit.extraction.windows import locate_values
+from smolkit.runtime.decoding import _is_loop
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -246,11 +247,49 @@ def test_devices_are_tried_from_the_fastest_to_the_surest(ask: Ask) -> None:
     assert ask("attempts", able=able, allowed=allowed, unpacked=unpacked, only="wasm") == [fast, *cpu]
 
 
-def test_values_are_found_where_python_finds_them(ask: Ask) -> None:
-    text = "Ann 12\nBob\t7, Ann  Lee 12 2012"
-    output = {"names": ["Ann", "Ann Lee"], "count": 12, "other": None}
-    template = Template.parse({"names": ["verbatim-string"], "count": "integer", "other": "string"})
-    expected = [[path, *span] for path, span in locate_values(template, output, text).items()]
+@pytest.mark.parametrize(
+    ("template", "writing"),
+    [
+        ({"values": "string"}, '{"values": "5,5,5,5,5,5'),
+        ({"values": ["string"]}, '{"values": ["5", "5", "5", "5", "5'),
+        ({"values": ["integer"]}, '{"values": [5, 5, 5, 5, 5'),
+        ({"values": ["string"]}, '{"values": ["5", "6", "5", "7", "5'),
+        ({"values": "string"}, '{"values": "a \\"b\\", \\"b\\", \\"b\\", \\"b\\", \\"b\\"'),
+    ],
+)
+def test_a_loop_is_what_python_takes_for_one(ask: Ask, template: dict[str, Any], writing: str) -> None:
+    assert ask("loops", template=json.dumps(template), writing=writing) == _is_loop(writing)
+
+
+@pytest.mark.parametrize(
+    ("template", "output", "text"),
+    [
+        (
+            {"names": ["verbatim-string"], "count": "integer", "other": "string"},
+            {"names": ["Ann", "Ann Lee"], "count": 12, "other": None},
+            "Ann 12\nBob\t7, Ann  Lee 12 2012",
+        ),
+        (
+            {"hired": {"name": "string", "year": "string"}, "year": "string"},
+            {"hired": {"name": "Bob Hale", "year": "2020"}, "year": "2020"},
+            "2020 annual report of the company. Bob Hale was hired in 2020.",
+        ),
+        (
+            {"items": [{"name": "string", "price": "number", "tags": ["string"], "made": {"in": "string"}}]},
+            {
+                "items": [
+                    {"name": "red pen", "price": 2.5, "tags": ["new", "ink"], "made": {"in": "Rome"}},
+                    {"name": "blue pen", "price": 2.5, "tags": ["ink"], "made": {"in": "Rome"}},
+                ]
+            },
+            "2.5 is the price of both: red pen 2.5, new, ink, of Rome; blue pen 2.5, with ink, of Rome",
+        ),
+    ],
+)
+def test_values_are_found_where_python_finds_them(
+    ask: Ask, template: dict[str, Any], output: dict[str, Any], text: str
+) -> None:
+    expected = [[path, *span] for path, span in locate_values(Template.parse(template), output, text).items()]
     assert ask("places", text=text, answer=json.dumps(output)) == expected
 
 

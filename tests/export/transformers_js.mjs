@@ -75,6 +75,19 @@ const tasks = {
     });
   },
 
+  /** Whether a comma after what is written so far is taken for a loop, which a quote ends. */
+  async loops({ page, template, writing, leaf_types: leafTypes }) {
+    const { readTemplate } = await module(`${page}/template.js`);
+    const { compile, bytesOf } = await module(`${page}/grammar.js`);
+    const { Answer } = await module(`${page}/decode.js`);
+    const { root } = readTemplate(template, leafTypes);
+    const automaton = compile(root, { text: "", verbatim: false, jsonStyle: "single-line", missing: null, leafTypes });
+    const answer = new Answer(automaton, { bytes: [",", '"'].map(bytesOf) }, () => []);
+    answer.listEnds = [1];
+    answer.append(bytesOf(writing));
+    return answer.endOfLoop(0, [0, 1]) === 1;
+  },
+
   /** An answer under exactly the template's keys, and the paths of what does not fit. */
   async conforms({ page, template, answer, leaf_types: leafTypes }) {
     const { readTemplate, conform } = await module(`${page}/template.js`);

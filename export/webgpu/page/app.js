@@ -15,6 +15,7 @@ const page = { settings: null, worker: null, ready: false, busy: false, loading:
 start();
 
 async function start() {
+  element("retry").addEventListener("click", () => location.reload());
   try {
     page.settings = await (await fetchFile("smolkit_page.json")).json();
   } catch (error) {
@@ -37,7 +38,6 @@ function listen() {
   element("stop").addEventListener("click", stop);
   element("copy").addEventListener("click", copy);
   element("download").addEventListener("click", download);
-  element("retry").addEventListener("click", () => location.reload());
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !element("fill").disabled) fill();
     if (event.key === "Escape" && page.busy) stop();
@@ -49,7 +49,7 @@ function listen() {
 async function loadModel() {
   const only = new URLSearchParams(location.search).get("device");
   const left = attempts(await capabilities(), page.settings, only);
-  let fault = new PageFault("gpu", "This browser has no graphics processor for pages, and the address asks for one.");
+  let fault = new PageFault("gpu", noAttempt(only));
   while (left.length) {
     const attempt = left.shift();
     setStatus("loading", `Loading the model for ${attempt.device === "webgpu" ? "the graphics processor" : "the processor"}…`);
@@ -69,6 +69,11 @@ async function loadModel() {
     page.worker.terminate();
   }
   showFault(fault);
+}
+
+function noAttempt(only) {
+  if (only === "webgpu") return "This browser has no graphics processor for pages, and the address asks for one.";
+  return "This browser can run none of the files of this export. Export q4 as well, which runs everywhere.";
 }
 
 /** Starts a worker on one device; resolves when it is ready, rejects with its fault. */
@@ -102,6 +107,7 @@ function deviceLabel({ device }) {
 function becomeReady(attempt, threads) {
   page.ready = true;
   page.worker.onmessage = ({ data }) => onMessage[data.type]?.(data);
+  page.worker.onerror = (event) => onMessage.fault(new PageFault("gpu", `The model stopped: ${event.message ?? "unknown"}`));
   element("model").dataset.device = attempt.device;
   element("model").dataset.subgroups = attempt.subgroups ?? false;
   element("model").dataset.unpacked = Boolean(attempt.parts);
@@ -146,6 +152,7 @@ function notify(line) {
 function showFault(fault) {
   page.worker?.terminate();
   page.ready = false;
+  page.failed = true;
   setStatus("failed", "The model is not loaded.");
   element("progress").hidden = true;
   element("fault").hidden = false;
@@ -195,14 +202,19 @@ function checkTemplate() {
 function checkText() {
   const { length } = element("text").value.trim();
   page.isTextBad = !length;
-  remark("text-status", length ? `${length.toLocaleString("en")} characters` : "Paste a text, or choose an example.", false);
+  element("text-length").textContent = length ? `${length.toLocaleString("en")} characters` : "";
+  remark("text-status", length ? "" : "Paste a text, or choose an example.", false);
   showButtons();
 }
 
 function showButtons() {
   element("fill").disabled = !page.ready || page.busy || page.isTemplateBad || page.isTextBad;
-  element("fill").textContent = page.busy ? "Filling…" : page.ready ? "Fill the template" : "Waiting for the model";
+  element("fill").textContent = page.busy ? "Filling…" : page.ready || page.failed ? "Fill the template" : "Waiting for the model";
+  // A button that goes away hands the focus on, so that the keyboard stays where it was.
+  const focused = document.activeElement;
   element("stop").hidden = !page.busy;
+  if (page.busy && focused === element("fill")) element("stop").focus();
+  if (!page.busy && focused === element("stop")) element(element("fill").disabled ? "template" : "fill").focus();
   for (const id of ["copy", "download"]) element(id).disabled = page.busy || !page.result;
 }
 
@@ -229,7 +241,7 @@ function fill() {
   clearResult();
   page.busy = true;
   page.text = element("text").value;
-  remark("figures", "Reading the text…", false);
+  remark("figures", "Filling the template…", false);
   page.worker.postMessage({
     type: "fill",
     template: element("template").value,
@@ -247,11 +259,11 @@ function stop() {
 
 const onMessage = {
   reading({ tokens, total }) {
-    if (tokens) remark("figures", `Reading the text: ${tokens} of ${total} tokens`, false);
+    if (tokens) element("steps").textContent = `Reading the text: ${tokens} of ${total} tokens`;
   },
   writing({ text, tokens }) {
     element("result").textContent = text;
-    remark("figures", `Writing: ${tokens} tokens`, false);
+    element("steps").textContent = `Writing: ${tokens} tokens`;
   },
   answer(answer) {
     endRun();
@@ -263,8 +275,8 @@ const onMessage = {
     showButtons();
   },
   fault(fault) {
+    if (page.busy) element("result").textContent = "";
     endRun();
-    element("result").textContent = "";
     if (fault.kind === "gpu" || fault.kind === "memory") showFault(fault);
     remark("figures", fault.message, true);
     showButtons();
@@ -273,6 +285,7 @@ const onMessage = {
 
 function endRun() {
   page.busy = false;
+  element("steps").textContent = "";
   element("stop").disabled = false;
 }
 
@@ -330,8 +343,13 @@ function showMarked(text, places) {
 }
 
 async function copy() {
-  await navigator.clipboard.writeText(page.result);
-  remark("figures", "Copied.", false);
+  try {
+    await navigator.clipboard.writeText(page.result);
+    remark("figures", "Copied.", false);
+  } catch {
+    getSelection().selectAllChildren(element("result"));
+    remark("figures", "This browser does not let the page copy. The result is selected: copy it with the keyboard.", true);
+  }
 }
 
 function download() {
@@ -345,7 +363,7 @@ function download() {
 // ---- small things
 
 function remark(id, line, isBad) {
-  element(id).textContent = line;
+  if (element(id).textContent !== line) element(id).textContent = line; // a screen reader says what is set
   element(id).classList.toggle("bad", isBad);
 }
 

@@ -78,7 +78,8 @@ export class Answer {
     const token = new TextDecoder().decode(this.vocabulary.bytes[id]);
     if (!token.replace(/^[ "}]+/, "").startsWith(",")) return null;
     const found = LOOP.exec(this.text.slice(-1300));
-    return found && (found[1].includes('"') || found[1].includes(",")) ? end : null;
+    if (!found) return null;
+    return found[1].includes('"') || (found[1].includes(",") && !isInsideString(this.text)) ? end : null;
   }
 
   /** Cut back to the last whole value and closed: what the model has not come to is missing. */
@@ -91,6 +92,11 @@ export class Answer {
     this.states.length = length + 1;
     this.append(this.automaton.completion(this.state));
   }
+}
+
+/** Whether a string of this JSON text is not closed yet. */
+function isInsideString(text) {
+  return (text.replace(/\\./gs, "").match(/"/g) ?? []).length % 2 === 1;
 }
 
 /** Whether the byte before `at` belongs to a number or a word such as null, which may go on. */

@@ -18,19 +18,44 @@ export function collapse(document) {
   return { text: words.join(" "), offsets };
 }
 
-/** [path, start, end] of every text value of `answer` that stands in the document, in the order of the answer. */
+/**
+ * [path, start, end] of every value of `answer` that stands in the document. Items of a list are sought one after the
+ * other, the fields of an object near its longest one.
+ */
 export function locate(document, answer) {
   const collapsed = collapse(document);
-  const places = [];
-  const from = new Map(); // where the search for the next value of a field goes on
-  for (const [path, value] of textValues(answer)) {
-    const field = fieldOf(path);
-    const found = find(collapsed, value, from.get(field) ?? 0) ?? find(collapsed, value, 0);
-    if (!found) continue;
-    places.push([path, ...found]);
-    from.set(field, found[1]);
+  const spans = new Map();
+
+  function place(value, path, anchor) {
+    if (value instanceof Map) return placeObject(value, path, anchor);
+    if (Array.isArray(value)) {
+      return value.reduce((last, item, index) => place(item, `${path}[${index}]`, last) ?? last, anchor);
+    }
+    return note(path, first(find(collapsed, written(value), anchor?.[1] ?? 0)) ?? first(find(collapsed, written(value), 0)));
   }
-  return places;
+
+  function placeObject(value, path, anchor) {
+    const scalars = [...value.keys()].filter((key) => isScalar(value.get(key)));
+    const lengths = scalars.map((key) => [...written(value.get(key))].length);
+    const longest = path ? scalars[lengths.indexOf(Math.max(...lengths))] : undefined;
+    let near = anchor;
+    if (longest !== undefined) near = place(value.get(longest), fieldPath(path, longest), anchor) ?? anchor;
+    for (const [key, child] of value) {
+      const here = fieldPath(path, key);
+      if (key === longest) continue;
+      if (near && isScalar(child)) note(here, nearest(find(collapsed, written(child), 0), near));
+      else place(child, here, near);
+    }
+    return near;
+  }
+
+  function note(path, span) {
+    if (span) spans.set(path, span);
+    return span;
+  }
+
+  place(answer, "", null);
+  return [...spans].map(([path, span]) => [path, ...span]);
 }
 
 /** A path without the numbers of list items: values of one field share it. */
@@ -49,30 +74,37 @@ export function segments(document, places) {
   });
 }
 
-function* textValues(value, path = "") {
-  if (value instanceof Map) {
-    for (const [key, child] of value) yield* textValues(child, fieldPath(path, key));
-  } else if (Array.isArray(value)) {
-    for (const [index, child] of value.entries()) yield* textValues(child, `${path}[${index}]`);
-  } else if (typeof value === "string") {
-    yield [path, value];
-  } else if (typeof value === "number" || typeof value === "bigint") {
-    yield [path, String(value)];
-  }
+function isScalar(value) {
+  return value !== null && !(value instanceof Map) && !Array.isArray(value);
 }
 
-/** The first place at or after `start` that cuts no word in two, or the first at all. */
+/** How a value would stand in a document; "" for what never does. */
+function written(value) {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "bigint" ? String(value) : "";
+}
+
+/** Every place at or after `start`, [start, end]: those that cut no word in two, or all where there is none such. */
 function find({ text, offsets }, value, start) {
   const wanted = collapse(value).text;
-  let cutting = null;
-  const first = offsets.findIndex((offset) => offset >= start);
-  for (let at = wanted && first >= 0 ? text.indexOf(wanted, first) : -1; at >= 0; at = text.indexOf(wanted, at + 1)) {
+  const places = [];
+  const from = offsets.findIndex((offset) => offset >= start);
+  for (let at = wanted && from >= 0 ? text.indexOf(wanted, from) : -1; at >= 0; at = text.indexOf(wanted, at + 1)) {
     const end = at + wanted.length;
-    const place = [offsets[at], offsets[end - 1] + 1];
-    if (!insideWord(text, at) && !insideWord(text, end)) return place;
-    cutting ??= place;
+    places.push({ span: [offsets[at], offsets[end - 1] + 1], cuts: insideWord(text, at) || insideWord(text, end) });
   }
-  return cutting;
+  const whole = places.filter(({ cuts }) => !cuts);
+  return (whole.length ? whole : places).map(({ span }) => span);
+}
+
+function first(places) {
+  return places[0] ?? null;
+}
+
+/** The place with the least distance from `anchor`, or null. */
+function nearest(places, anchor) {
+  const distance = ([start, end]) => Math.max(start - anchor[1], anchor[0] - end);
+  return places.reduce((best, place) => (best && distance(best) <= distance(place) ? best : place), null);
 }
 
 function insideWord(text, at) {

@@ -97,7 +97,11 @@ async function loadLibrary(base) {
 }
 
 async function provenFile(url, integrity) {
-  const response = await fetchFile(url, crypto.subtle ? {} : { integrity });
+  const response = await fetchFile(url, crypto.subtle ? {} : { integrity }).catch((fault) => {
+    // Without a secure context the browser compares the file itself, and says no more than that it failed.
+    if (crypto.subtle || fault.kind !== "offline" || !navigator.onLine) throw fault;
+    throw new PageFault("changed", `${url.pathname.split("/").at(-1)} could not be loaded, or is not the file that this page was made with.`);
+  });
   const total = Number(response.headers.get("content-length")) || 0;
   const file = url.pathname.split("/").at(-1);
   postMessage({ type: "progress", file, loaded: 0, total });
@@ -132,8 +136,12 @@ async function serveOnlyFrom(base, env) {
     return isOptional ? fetch(url, options) : fetchFile(url, options);
   };
   if (!env.useBrowserCache) return;
-  for (const key of await caches.keys()) {
-    if (key.startsWith("smolkit-") && key !== env.cacheKey && (await holds(key, base))) await caches.delete(key);
+  try {
+    for (const key of await caches.keys()) {
+      if (key.startsWith("smolkit-") && key !== env.cacheKey && (await holds(key, base))) await caches.delete(key);
+    }
+  } catch {
+    env.useBrowserCache = false; // a browser that keeps nothing for sites: the files are loaded again at each visit
   }
 }
 
