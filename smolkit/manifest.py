@@ -42,6 +42,7 @@ LIBRARIES = (
     "numpy",
     "onnx",
     "onnxruntime",
+    "onnxruntime-genai",
     "peft",
     "torch",
     "transformers",
@@ -209,8 +210,12 @@ def check_destination(destination: Path, *, overwrite: bool = False, inputs: Ite
     refused whatever `overwrite` says. Names that are no paths of this machine are passed over.
     """
     destination = destination.absolute().resolve()
-    check_directory(destination)
-    _check_replaceable(destination, overwrite)
+    try:
+        check_directory(destination)
+        _check_replaceable(destination, overwrite)
+    except OSError as exc:
+        reason, fix = exc.strerror or str(exc), "Name another directory"
+        raise ManifestError(f"cannot be written ({reason})", where=str(destination), fix=fix) from exc
     for given in inputs:
         source = Path(given).expanduser()
         if source.exists() and source.resolve().is_relative_to(destination):
@@ -290,6 +295,9 @@ def _check_replaceable(destination: Path, overwrite: bool) -> None:
     where = str(destination)
     if Path.cwd().is_relative_to(destination) or Path.home().is_relative_to(destination):
         raise ManifestError("is the current or home directory or holds it", where=where, fix="Name another directory")
+    if os.path.ismount(destination):
+        fix = "Name a directory below it"
+        raise ManifestError("is a mount point, and cannot be replaced as a whole", where=where, fix=fix)
     if any(destination.iterdir()) and not _manifest_path(destination) and not overwrite:
         raise ManifestError(
             f"is not empty and has no {MANIFEST}, so it is not ours to replace",

@@ -55,7 +55,7 @@ def open_server(directory: Path, *, host: str = "127.0.0.1", port: int = 0) -> T
     if not directory.is_dir():
         raise SmolkitError("no such directory", where=where)
     if not (directory / "index.html").is_file():
-        fix = "Name a directory that `smolkit export --target webgpu` wrote"
+        fix = "Name a directory that `smolkit export --target webgpu --page` wrote"
         raise SmolkitError("holds no index.html, so there is no page to serve", where=where, fix=fix)
     root = directory.resolve()
 
@@ -71,11 +71,9 @@ def open_server(directory: Path, *, host: str = "127.0.0.1", port: int = 0) -> T
 
 def address(server: ThreadingHTTPServer) -> str:
     """Where a server answers, as a browser on this machine writes it."""
-    host, port = server.server_address[:2]
-    name = str(host)
-    if name in ("0.0.0.0", "127.0.0.1"):
-        name = "localhost"  # which browsers trust without https
-    return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    host, port = str(server.server_address[0]), server.server_address[1]
+    # Browsers trust localhost without https.
+    return f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1') else host}:{port}/"
 
 
 @contextmanager

@@ -216,6 +216,19 @@ def test_the_current_directory_and_its_parents_are_never_replaced(
             pytest.fail("the block must not run")
 
 
+def test_a_mount_point_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ManifestError, match=r"out: is a mount point, .* Name a directory below it"):
+        manifest.check_destination(tmp_path / "out")
+    manifest.check_destination(tmp_path / "out" / "below")
+
+
+def test_a_name_that_the_file_system_refuses_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"cannot be written \(File name too long\)"):
+        manifest.check_destination(tmp_path / ("x" * 300))
+
+
 def test_a_link_to_a_directory_stays_a_link(made: Path) -> None:
     link = made.parent / "latest"
     link.symlink_to(made)

@@ -43,7 +43,7 @@ def command(
         ),
     ] = None,
     target: Annotated[str, typer.Option(help="The runtime to write for: onnx, webgpu, gguf, or all of them.")] = "gguf",
-    out: Annotated[Path | None, typer.Option(help="The directory to write; default out/NAME-TARGET.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The directory to write; default out/MODEL-TARGET.")] = None,
     quant: Annotated[str | None, typer.Option(help="Types of the weights, as in f16,q8_0 or q4,q4f16.")] = None,
     adapter: Annotated[Path | None, typer.Option(help="A LoRA adapter to merge into the model first.")] = None,
     page: Annotated[
@@ -56,7 +56,8 @@ def command(
         Path | None, typer.Option(help="Rows (.jsonl) or text (.txt) that four bits are chosen for.")
     ] = None,
     bits_per_weight: Annotated[
-        float | None, typer.Option(help="Size budget of q4: what is over 4.5 goes to the matrices that lose most.")
+        float | None,
+        typer.Option(help="Budget of four bits: what is over 4.5 goes to the matrices that lose most."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What the files are called; default the model's name.")] = None,
     prompt_format: Annotated[str | None, typer.Option(help="The prompt format, where no manifest names it.")] = None,
@@ -76,10 +77,13 @@ def command(
     check_budget(bits_per_weight)
     if page and "webgpu" not in names:
         raise SmolkitError("--page goes with --target webgpu", fix="Leave it out, or add the target")
-    given = model or _default_model()
+    if model is None and adapter is not None:
+        given, adapter = str(adapter), None  # with the base that it names
+    else:
+        given = model or _default_model()
     quants = [part.strip() for part in quant.split(",")] if quant is not None else None
     calibration = _calibration_rows(calibration_data) if calibration_data else None
-    score_task = _task_scorer(gate_data, gate_documents, prompt_format) if gate_data else None
+    score_task = _task_scorer(gate_data, gate_documents) if gate_data else None
     console = progress_console()
 
     def say(line: str) -> None:
@@ -128,7 +132,7 @@ def _default_destination(model: str, adapter: Path | None, target: str) -> Path:
 
 
 def _calibration_rows(path: Path) -> list[Row | str]:
-    """Rows of a .jsonl file; of a text, its paragraphs in pieces of about a page."""
+    """Rows of a .jsonl file, or a text in pieces of about a page."""
     from smolkit.data.rows import read_rows
     from smolkit.errors import DataError
 
@@ -142,7 +146,7 @@ def _calibration_rows(path: Path) -> list[Row | str]:
     return [text[start : start + _PAGE] for start in range(0, len(text), _PAGE)]
 
 
-def _task_scorer(data: Path, documents: int, prompt_format: str | None) -> TaskScorer:
+def _task_scorer(data: Path, documents: int) -> TaskScorer:
     """Micro F1 Levenshtein of a model on the same rows, in torch float32 or in the runtime of an exported file."""
     from smolkit.data.rows import read_rows
     from smolkit.errors import DataError
@@ -155,7 +159,7 @@ def _task_scorer(data: Path, documents: int, prompt_format: str | None) -> TaskS
         raise DataError(f"holds {len(found)} rows, and the gate needs {documents}", where=str(data))
     rows = [found[at * len(found) // documents] for at in range(documents)]
 
-    def score(model: Path) -> TaskScore:
+    def score(model: Path, prompt_format: str | None) -> TaskScore:
         dtype = "float32" if model.is_dir() else "auto"  # an exported file has types, and a runtime, of its own
         with open_extractor(model, dtype=dtype, prompt_format=prompt_format) as extractor:
             measured = evaluate_model(extractor, rows)

@@ -9,7 +9,7 @@ import typer
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `smolkit export --target webgpu` wrote.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `smolkit export --page` wrote.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve; 0 takes any free port.")] = 8000,
     host: Annotated[str, typer.Option(help="The address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
 ) -> None:

@@ -154,7 +154,9 @@ def _manifests(directory: Path) -> list[Path]:
 def _files(directory: Path) -> Iterator[Side]:
     for file in sorted(directory.rglob("*.gguf"), key=lambda path: path.stat().st_size):
         yield Side("llama.cpp", file.stem.rpartition("-")[2], str(file), file.stat().st_size)
-    for file in sorted(directory.rglob("*.onnx")):
+    # Graphs for WebAssembly read the weights of another one, and compute the same.
+    graphs = (file for file in directory.rglob("*.onnx") if not file.name.startswith("model_wasm"))
+    for file in sorted(graphs):
         size = sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*"))
         yield Side("onnx", _precision(file, directory), str(file), size)
 

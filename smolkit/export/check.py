@@ -99,8 +99,12 @@ def check_directory(directory: Path) -> CheckReport:
         what = "is a file, and a directory is to be checked" if directory.exists() else "no such directory"
         raise ModelError(what, where=str(directory))
     snapshot = Snapshot(directory)
-    verdicts = [_verdict(name, snapshot) for name in CONSUMERS]
-    return CheckReport(directory, collapse(_check_common(snapshot)), verdicts)
+    try:
+        verdicts = [_verdict(name, snapshot) for name in CONSUMERS]
+        return CheckReport(directory, collapse(_check_common(snapshot)), verdicts)
+    except PermissionError as exc:
+        fix = "Make its files readable: chmod -R a+rX"
+        raise ModelError(f"cannot be read ({exc.strerror})", where=str(exc.filename or directory), fix=fix) from exc
 
 
 def _verdict(name: str, snapshot: Snapshot) -> Verdict:

@@ -35,10 +35,10 @@ _MODELS = frozenset({"llama", "gpt2", "bert", "t5", "rwkv", "plamo2", "hybriddna
 _PRE_NAMES = (
     "a.x-4.0 afmoe bailingmoe bailingmoe2 bloom chameleon chatglm-bpe codeshell command-r dbrx deepseek-coder"
     " deepseek-llm deepseek-r1-qwen deepseek-v3 default dots1 exaone exaone-moe exaone4 f2llmv2 falcon falcon-h1"
-    " falcon3 gigachat glm4 glm5 gpt-2 gpt-4o gpt3-finnish granite-docling granite-embed-multi-311m granite-embed-"
-    " multi-97m grok-2 hunyuan hunyuan-dense jais jais-2 jina-de jina-es jina-v1-en jina-v2-code jina-v2-de"
-    " jina-v2-es jina-v5-nano joyai-llm kanana2 kimi-k2 kormo lfm2 llada-moe llama-bpe llama-v3 llama3 llama4"
-    " mellum mellum2 megrez midm-2.0 minerva-7b minicpm5 minimax-m2 modern-bert mpt nemotron olmo phi-2 pixtral"
+    " falcon3 gigachat glm4 glm5 gpt-2 gpt-4o gpt3-finnish granite-docling granite-embed-multi-311m"
+    " granite-embed-multi-97m grok-2 hunyuan hunyuan-dense jais jais-2 jina-de jina-es jina-v1-en jina-v2-code"
+    " jina-v2-de jina-v2-es jina-v5-nano joyai-llm kanana2 kimi-k2 kormo lfm2 llada-moe llama-bpe llama-v3 llama3"
+    " llama4 mellum mellum2 megrez midm-2.0 minerva-7b minicpm5 minimax-m2 modern-bert mpt nemotron olmo phi-2 pixtral"
     " poro-chat qwen2 qwen35 refact roberta-bpe sarvam-moe seed-coder smaug-bpe smollm smollm3 solar-open"
     " stablelm2 starcoder superbpe tekken tiny_aya trillion ufakzeka viking youtu"
 )
@@ -187,7 +187,7 @@ def _check_tokenizer(file: _Gguf) -> Iterator[Finding]:
 
 
 def _check_keys(file: _Gguf) -> Iterator[Finding]:
-    for key in (*_KEYS, "attention.layer_norm_rms_epsilon"):
+    for key in _KEYS:
         if f"llama.{key}" not in file.fields:
             yield Finding(FAULT, place(file.name, f"llama.{key}"), "is not here")
     if "llama.rope.freq_base" not in file.fields:

@@ -93,7 +93,7 @@ def write_genai_config(source: Source, directory: Path, *, inputs: Sequence[str]
         directory / "genai_config.json",
         {
             "model": {
-                "type": "llama" if source.config.model_type == "llama" else source.config.model_type,
+                "type": source.config.model_type,
                 "bos_token_id": source.tokenizer.bos_token_id if source.tokenizer.bos_token_id is not None else ends[0],
                 "eos_token_id": ends,
                 "pad_token_id": pad if pad is not None else ends[0],

@@ -7,6 +7,7 @@ differ, so that there is one form for each budget, and the calibration rows are 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -84,6 +85,8 @@ class FourBits:
 
 def check_budget(bits_per_weight: float | None) -> None:
     """Raise SmolkitError for a budget that four bits do not keep."""
+    if bits_per_weight == math.inf:
+        raise SmolkitError("the budget of bits per weight is no number", fix="9 is 8 bits everywhere")
     if bits_per_weight is not None and not bits_per_weight >= LEAST_BUDGET:
         raise SmolkitError(
             f"{bits_per_weight:g} bits per weight are too few: four bits with their scales are 4.5",

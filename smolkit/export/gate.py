@@ -104,7 +104,7 @@ class TaskScore(NamedTuple):
     documents: int
 
 
-TaskScorer = Callable[[Path], TaskScore]
+TaskScorer = Callable[[Path, str | None], TaskScore]
 """Scores a model directory in torch float32, or an exported file in its own runtime, on the same rows."""
 
 

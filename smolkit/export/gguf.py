@@ -196,7 +196,7 @@ class _FileGate:
         finally:
             candidate.close()
         if kept and source.score_task and source.score and all(check.passed for check in checks):
-            checks += check_task(source.score, source.score_task(file), LIMITS[quant])
+            checks += check_task(source.score, source.score_task(file, source.prompt_format), LIMITS[quant])
         return checks
 
 

@@ -164,7 +164,9 @@ def calibration_sequences(
 
 
 def split_calibration(sequences: Sequence[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
-    """Those to measure a loss on, every sixth, and those to calibrate with."""
+    """Those to measure a loss on, every sixth, and those to calibrate with; one alone serves for both."""
+    if len(sequences) == 1:
+        return list(sequences), list(sequences)
     kept = [number % _HELD_OUT == 0 for number in range(len(sequences))]
     return list(compress(sequences, kept)), list(compress(sequences, map(not_, kept)))
 

@@ -30,7 +30,7 @@ def gate_file(
     source.progress(f"{precision}: {size / 1e6:,.0f} MB, in ONNX Runtime against torch float32")
     checks = [*_checks(request, precision, files[0], directory), *(more or [])]
     if source.score_task and source.score and all(check.passed for check in checks):
-        checks += check_task(source.score, source.score_task(files[0]), LIMITS[precision])
+        checks += check_task(source.score, source.score_task(files[0], source.prompt_format), LIMITS[precision])
     chosen = PRECISIONS[precision]
     four_bits = request.four_bits.within(chosen.budget) if chosen.bits == 4 else None
     report = FileReport(

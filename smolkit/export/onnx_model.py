@@ -114,7 +114,7 @@ def check_llama(config: Any) -> None:
 
 
 def scan_activations(source: Source) -> tuple[float, str]:
-    """The largest absolute output of any module over the gate's prompts, in float32, and the module's name."""
+    """The largest absolute value that any module reads or gives over the gate's prompts, in float32, and its name."""
     import torch
 
     largest = (0.0, "")
@@ -122,9 +122,9 @@ def scan_activations(source: Source) -> tuple[float, str]:
     def hook(name: str) -> Callable[..., None]:
         def look(module: Any, given: Any, output: Any) -> None:
             nonlocal largest
-            first = output[0] if isinstance(output, tuple) else output
-            if isinstance(first, torch.Tensor) and first.is_floating_point():
-                largest = max(largest, (float(first.abs().max()), name))
+            for value in (*given, *(output if isinstance(output, tuple) else (output,))):
+                if isinstance(value, torch.Tensor) and value.is_floating_point():
+                    largest = max(largest, (float(value.abs().max()), name))
 
         return look
 

@@ -16,22 +16,18 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from smolkit.assets import asset
 from smolkit.errors import SmolkitError
-from smolkit.export.precisions import PRECISIONS
-from smolkit.export.wasm_graph import write_wasm_graph
 from smolkit.extraction.leaf_types import LEAF_TYPES
 from smolkit.extraction.prompt import get_format
 from smolkit.manifest import sha256_directory, sha256_file
 from smolkit.models.resolve import cache_dir
 
 SETTINGS = "smolkit_page.json"
-DEFAULT_FORMAT = "smolkit-1"
-"""For a model that names none, as in `smolkit.runtime`."""
 CDN = "https://cdn.jsdelivr.net/npm"
 MAX_NEW_TOKENS = 512
 MAX_PROMPT_TOKENS = 3072
@@ -39,7 +35,7 @@ MAX_PROMPT_TOKENS = 3072
 SELFTEST_TOKENS = 40
 """Least length of the self-test's prompt: drivers that go wrong do so beyond 32 tokens."""
 
-Source = Literal["vendor", "cdn"]
+LibrarySource = Literal["vendor", "cdn"]
 _NPM_SECONDS = 600
 
 
@@ -47,33 +43,33 @@ def write_page(
     directory: Path,
     *,
     title: str,
-    prompt_format: str | None,
+    prompt_format: str,
     selftest: Mapping[str, Sequence[int]],
     allowed: Mapping[str, Sequence[str]],
-    libraries: Source | None = None,
+    unpacked: Mapping[str, Sequence[str]] | None = None,
+    libraries: LibrarySource | None = None,
 ) -> list[Path]:
     """Write the page into a directory that holds the exported model, and return the files.
 
     `selftest` has `prompt_ids`, at least 40 tokens, and `tokens`, the greedy ones that follow on the CPU; they should
     win by a margin in every precision. `allowed` names the precisions of each device, the best first, as
-    {"webgpu": ["q4f16", "q4"], "wasm": ["q4"]}; those of WebAssembly get a graph of their own where they need one
-    (`wasm_graph`). `libraries` says where the JavaScript comes from: "vendor" copies it
-    from npm, "cdn" refers to it, None takes npm where it is installed. A README.md is written where there is none.
+    {"webgpu": ["q4f16", "q4"], "wasm": ["q4"]}; `unpacked` those that have a graph for WebAssembly (`wasm_graph`), with
+    the files of its weights. `libraries` says where the JavaScript comes from: "vendor" copies it from npm, "cdn"
+    refers to it, None is `library_source`'s choice. A README.md is written where there is none.
 
     Raises SmolkitError where npm fails or gives another file than the page was proven with.
     """
     assert len(selftest["prompt_ids"]) >= SELFTEST_TOKENS
-    unpacked = {name: _unpacked(directory, name) for name in allowed.get("wasm", ())}
-    source = libraries or ("vendor" if shutil.which("npm") else "cdn")
+    source = libraries or library_source()
     settings = {
         "title": title,
         "version": sha256_directory(directory)[:16],
-        "format": _format_pieces(prompt_format or DEFAULT_FORMAT),
+        "format": _format_pieces(prompt_format),
         "leaf_types": {name: _leaf_type(name) for name in LEAF_TYPES},
         "examples": _examples(),
         "selftest": {key: [int(token) for token in selftest[key]] for key in ("prompt_ids", "tokens")},
         "allowed": {device: list(precisions) for device, precisions in allowed.items()},
-        "unpacked": {name: parts for name, parts in unpacked.items() if parts},
+        "unpacked": {name: list(parts) for name, parts in (unpacked or {}).items()},
         "limits": {
             "context": _context(directory),
             "prompt_tokens": MAX_PROMPT_TOKENS,
@@ -111,6 +107,18 @@ def front_matter(header: Mapping[str, Any]) -> str:
     import yaml
 
     return f"---\n{yaml.safe_dump(dict(header), sort_keys=False, allow_unicode=True)}---\n"
+
+
+def library_source(progress: Callable[[str], None] = lambda line: None) -> LibrarySource:
+    """Copies from npm where npm is there and can fetch them, else a CDN; to be asked before a long export."""
+    if shutil.which("npm") is None:
+        return "cdn"
+    try:
+        node_modules()
+    except SmolkitError as exc:
+        progress(f"{exc} The page will load its libraries from a CDN")
+        return "cdn"
+    return "vendor"
 
 
 def node_modules() -> Path:
@@ -151,16 +159,8 @@ def _npm_install(directory: Path) -> None:
         reason = lines[1] if len(lines) > 1 else "".join(lines) or f"exit code {exc.returncode}"
         raise SmolkitError(
             f"npm could not install the page's libraries ({reason})",
-            fix="Check the connection and try again, or let the page fetch them from a CDN",
+            fix="Check the connection and try again",
         ) from exc
-
-
-def _unpacked(directory: Path, precision: str) -> list[str]:
-    """Write the graph with which WebAssembly runs a precision; the names of the weights' files that it shares."""
-    graph = directory / "onnx" / f"{PRECISIONS[precision].file}.onnx"
-    if write_wasm_graph(graph) is None:
-        return []
-    return sorted(file.name for file in graph.parent.glob(f"{graph.name}_data*"))
 
 
 def _libraries() -> dict[str, dict[str, str]]:

@@ -42,11 +42,6 @@ class Sensitivity:
     loss: Mapping[int, float]
     bytes: Mapping[int, int]
 
-    @property
-    def gain(self) -> float:
-        """Nats per byte that 8 bits would save."""
-        return (self.loss[LOW] - self.loss[HIGH]) / (self.bytes[HIGH] - self.bytes[LOW])
-
 
 def linears(model: PreTrainedModel) -> dict[str, torch.nn.Linear]:
     """The matrices of the decoder layers with rows of whole blocks, by module name; embedding and head are not."""

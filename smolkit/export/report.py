@@ -82,7 +82,7 @@ class ExportReport:
         if self.layout is None:
             return []
         verdict = self.layout.verdict(self.reader)
-        if verdict.sound and not self.layout.findings:
+        if verdict.sound and all(one.level == NOTE for one in self.layout.findings):
             return []
         found = [str(one) for one in [*self.layout.findings, *verdict.findings] if one.level != NOTE]
         return found or [f"{self.reader} does not load it"]

@@ -22,7 +22,7 @@ from smolkit.export.report import ExportReport, require_passed, write_gate_repor
 from smolkit.export.request import Request
 from smolkit.export.source import Source, open_source
 from smolkit.export.target import Target, quants_by_target
-from smolkit.manifest import EXPORT_MANIFEST, Manifest, check_destination, sha256_directory, staged
+from smolkit.manifest import EXPORT_MANIFEST, Manifest, check_destination, staged
 from smolkit.manifest import Source as ManifestSource
 from smolkit.manifest import write as write_manifest
 from smolkit.registry import require
@@ -111,6 +111,8 @@ def _disk_faults(out: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
             raise
+        if exc.filename and not Path(exc.filename).absolute().is_relative_to(out.absolute().resolve().parent):
+            raise SmolkitError(f"cannot be read ({exc.strerror})", where=str(exc.filename)) from exc
         fix = "Make room, or name a directory on another disk; nothing was left behind"
         raise SmolkitError(f"cannot be written ({exc.strerror})", where=str(out), fix=fix) from exc
 
@@ -136,5 +138,5 @@ def _finish(request: Request, report: ExportReport, root: Path) -> None:
 
 
 def _manifest(kind: str, source: Source, **fields: Any) -> Manifest:
-    read = ManifestSource(role="model", name=source.given, sha256=sha256_directory(source.directory))
+    read = ManifestSource(role="model", name=source.given, sha256=source.sha256)
     return Manifest(kind=kind, prompt_format=source.prompt_format, sources=(read,), **fields)

@@ -17,7 +17,7 @@ from smolkit.errors import ModelError
 from smolkit.export.chat import CHAT_END, plain_template
 from smolkit.export.gate import Reference, TaskScore, TaskScorer, make_reference
 from smolkit.extraction.prompt import get_format
-from smolkit.manifest import read_optional
+from smolkit.manifest import read_optional, sha256_directory
 from smolkit.models import BUNDLED, ZOO, bundled_gguf, load_model, load_tokenizer, resolve
 from smolkit.models.adapter import is_adapter, merged
 
@@ -36,6 +36,8 @@ class Source:
     name: str
     """What its files are called."""
     directory: Path
+    sha256: str
+    """Of the directory, before anything was written anywhere."""
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
     prompt_format: str | None
@@ -58,7 +60,7 @@ class Source:
     @cached_property
     def score(self) -> TaskScore | None:
         """The task's F1 in torch float32, where rows are given; measured when the first file is ready for it."""
-        return self.score_task(self.directory) if self.score_task else None
+        return self.score_task(self.directory, self.prompt_format) if self.score_task else None
 
     @cached_property
     def chat_template(self) -> str | None:
@@ -96,6 +98,7 @@ def open_source(
         given=str(model) if adapter is None else f"{model} with {adapter}",
         name=re.sub(r"[^\w.-]+", "-", name or model_name(adapter or model)),
         directory=directory,
+        sha256=sha256_directory(directory),
         model=loaded,
         tokenizer=tokenizer,
         prompt_format=layout,

@@ -9,7 +9,7 @@ knows no tokenizer and no grammar.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -164,3 +164,11 @@ def get_format(format_id: str) -> PromptFormat:
     if format_id not in FORMATS:
         raise SmolkitError(f"unknown prompt format {format_id!r}", given=format_id, known=FORMATS)
     return FORMATS[format_id]
+
+
+def guess_format(encode: Callable[..., Sequence[int]]) -> str:
+    """The format of a model that names none: NuExtract's where the vocabulary has its end marker, else ours.
+
+    `encode` is an encoder as `smolkit.data.render` has it.
+    """
+    return "nuextract-1.5" if len(encode("<|end-output|>", special=True)) == 1 else "smolkit-1"

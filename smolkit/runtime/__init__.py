@@ -55,7 +55,9 @@ def default_runtime(model: str | Path) -> str:
         return "onnx"
     if path.is_dir() and not (path / "config.json").is_file() and any(path.glob("*.gguf")):
         return "llama.cpp"
-    exported = path.is_dir() and not any(path.glob("*.safetensors"))
+    from smolkit.runtime.onnx_files import has_weights
+
+    exported = path.is_dir() and not has_weights(path)
     if exported and any(True for depth in ("*", "*/*") for _ in path.glob(f"{depth}.onnx")):
         return "onnx"
 

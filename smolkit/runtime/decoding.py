@@ -35,6 +35,8 @@ class Backend(Protocol):
     vocab_size: int
     max_batch: int
     """Most sequences that run side by side."""
+    max_batch_tokens: int | None
+    """Most tokens of all of them together, answers included; None where nothing but memory ends it."""
     end_ids: frozenset[int]
     prompt_format: str | None
     """Id of the format that the model was trained with, if it says."""

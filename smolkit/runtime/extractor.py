@@ -17,7 +17,7 @@ from smolkit.data.render import encode_prompt
 from smolkit.errors import DataError, RuntimeUnavailable, TemplateError
 from smolkit.extraction.answer import parse_answer
 from smolkit.extraction.grammar import compile_grammar
-from smolkit.extraction.prompt import PromptFormat, get_format
+from smolkit.extraction.prompt import PromptFormat, get_format, guess_format
 from smolkit.extraction.spans import Span
 from smolkit.extraction.template import Template
 from smolkit.extraction.windows import Window, fitting, locate_values, merge, split_windows
@@ -82,7 +82,9 @@ class Extractor:
 
     def __init__(self, backend: Backend, prompt_format: str | None = None):
         self.backend = backend
-        self.prompt_format: PromptFormat = get_format(prompt_format or backend.prompt_format or _guess_format(backend))
+        self.prompt_format: PromptFormat = get_format(
+            prompt_format or backend.prompt_format or guess_format(backend.encode)
+        )
 
     @property
     def runtime(self) -> str:
@@ -178,9 +180,16 @@ class Extractor:
 
     def _batches(self, jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
         """Jobs of like length together; those of one template first, since they share the beginning of the prompt."""
-        ordered = sorted(jobs, key=lambda job: (job.answer.prompt[:64], len(job.answer.prompt)))
-        for start in range(0, len(ordered), self.backend.max_batch):
-            yield ordered[start : start + self.backend.max_batch]
+        batch: list[_Job] = []
+        room = self.backend.max_batch_tokens
+        for job in sorted(jobs, key=lambda job: (job.answer.prompt[:64], len(job.answer.prompt))):
+            full = room is not None and sum(map(_most_tokens, [*batch, job])) > room
+            if batch and (full or len(batch) == self.backend.max_batch):
+                yield batch
+                batch = []
+            batch.append(job)
+        if batch:
+            yield batch
 
     def _assemble(self, request: Request, jobs: Sequence[_Job], options: Options) -> Extraction:
         raws = [self.backend.decode(job.answer.tokens) for job in jobs]
@@ -206,6 +215,10 @@ class Extractor:
             seconds=0.0,
             windows=len(jobs),
         )
+
+
+def _most_tokens(job: _Job) -> int:
+    return len(job.answer.prompt) + job.answer.max_new_tokens + _CLOSING_TOKENS
 
 
 def token_offsets(backend: Backend, text: str) -> list[tuple[int, int]]:
@@ -240,8 +253,3 @@ def _read(raw: str, template: Template) -> dict[str, Any] | None:
         return template.conform(answer.value)
     except TemplateError:
         return answer.value
-
-
-def _guess_format(backend: Backend) -> str:
-    """NuExtract's own format where the vocabulary has its end marker, else ours."""
-    return "nuextract-1.5" if len(backend.encode("<|end-output|>", special=True)) == 1 else "smolkit-1"

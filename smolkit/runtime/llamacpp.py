@@ -48,7 +48,8 @@ class LlamaCppBackend:
         self.vocab_size = int(self.api.llama_vocab_n_tokens(self.vocab))
         self.context_length = min(context_length, int(self.api.llama_model_n_ctx_train(self.model)))
         self.max_batch = max_batch
-        self.context = self._make_context(file, threads or os.cpu_count() or 1, max(cells, self.context_length))
+        self.max_batch_tokens = max(cells, self.context_length)
+        self.context = self._make_context(file, threads or os.cpu_count() or 1, self.max_batch_tokens)
         self.memory = self.api.llama_get_memory(self.context)
         self.batch = self.api.llama_batch_init(self.batch_tokens, 0, 1)
         self.prompt_format = self._metadata(PROMPT_FORMAT_KEY)
@@ -67,6 +68,9 @@ class LlamaCppBackend:
 
         Raises ManifestErrors for one that is not as its manifest says.
         """
+        if dtype != "auto":
+            fix = "Leave the type out, or open the model that it was made from"
+            raise ModelError(f"a GGUF file has its own types, and {dtype!r} was asked for", fix=fix)
         file = gguf_file(model)
         prove(file)
         return cls(file, threads=threads)

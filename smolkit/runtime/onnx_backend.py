@@ -1,7 +1,7 @@
 """Decoding with plain ONNX Runtime on the CPU: every ONNX export runs here, whichever runtime it was written for.
 
-Neither torch nor transformers is loaded, so a command starts in about a second, and no second set of threads competes
-for the cores.
+For an export neither torch nor transformers is loaded, so a command starts in about a second. A model's own weights
+come through both (`onnx_weights`), which then compute nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class OnnxBackend:
     """One ONNX graph: of an export, whose types are its own, or made of a model's weights."""
 
     name = "onnx"
+    max_batch_tokens: int | None = None
 
     def __init__(
         self,

@@ -81,7 +81,12 @@ class OnnxFiles:
 def is_export(model: str | Path) -> bool:
     """Whether a name is that of a graph, or of a directory that has some, or of one that has no weights either."""
     path = Path(model).expanduser()
-    return path.is_file() or (path.is_dir() and (bool(onnx_files(path)) or not any(path.glob("*.safetensors"))))
+    return path.is_file() or (path.is_dir() and (bool(onnx_files(path)) or not has_weights(path)))
+
+
+def has_weights(directory: Path) -> bool:
+    """Whether weights lie in a directory as transformers keeps them; pickled ones are `smolkit.models.trust`'s."""
+    return any(True for pattern in ("*.safetensors", "*.bin") for _ in directory.glob(pattern))
 
 
 def onnx_file(model: str | Path) -> Path:

@@ -209,7 +209,7 @@ class SeparateSequences:
 
     def start(self, shared: list[int], rooms: Sequence[int]) -> None:
         if self._prefix[0] != shared:
-            self._prefix = (shared, self._run(shared, self._empty())[1])
+            self._prefix = (shared, self._run(shared, self._empty())[1] if shared else self._empty())
         self._caches = [self._prefix[1]] * len(rooms)  # no run changes what it is given
 
     def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:

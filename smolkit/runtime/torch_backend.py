@@ -34,6 +34,7 @@ class TorchBackend:
     """A transformers causal language model, on the GPU where there is one."""
 
     name = "torch"
+    max_batch_tokens: int | None = None
 
     def __init__(
         self,

@@ -104,9 +104,27 @@ def test_json_is_the_whole_report_with_the_task_s_f1(
         assert drop == {"value": drop["value"], "at_most": 0.01, "passed": True}
 
 
+def test_an_adapter_alone_goes_with_the_base_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolkit.export import run
+
+    asked: list[Any] = []
+
+    def export(model: str, out: Path, names: list[str], *, adapter: Any, **options: Any) -> list[Any]:
+        asked.append((model, adapter, out))
+        return []
+
+    monkeypatch.setattr(run, "export", export)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out" / "extraction-135m").mkdir(parents=True)  # the default model
+    assert cli.run(["export", "--adapter", "mine"]) == 0
+    assert cli.run(["export", "bundled", "--adapter", "mine"]) == 0
+    assert asked == [("mine", None, Path("out/mine-gguf")), ("bundled", Path("mine"), Path("out/mine-gguf"))]
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (["--bits-per-weight", "inf", "--target", "onnx"], "the budget of bits per weight is no number"),
         (["--target", "guff"], "unknown export target 'guff'. Did you mean 'gguf'? Known: all, gguf, onnx, webgpu."),
         (
             ["--quant", "f16,q4km"],

@@ -123,7 +123,7 @@ def test_the_base_file_goes_where_it_was_not_asked_for_and_f1_is_measured_on_wha
 ) -> None:
     measured: list[Path] = []
 
-    def score(model: Path) -> TaskScore:
+    def score(model: Path, prompt_format: str | None) -> TaskScore:
         measured.append(model)
         return TaskScore(0.9, 50)
 
@@ -177,7 +177,7 @@ def test_a_file_with_another_header_than_the_base_is_refused(
 def test_a_file_that_does_not_load_or_loses_the_task_is_refused(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def score(model: Path) -> TaskScore:
+    def score(model: Path, prompt_format: str | None) -> TaskScore:
         return TaskScore(0.8 if model.name.endswith("q8_0.gguf") else 0.9, 50)
 
     with pytest.raises(GateError, match=r"numbers: q8_0: f1_drop 0\.1 is over 0\.01"):

@@ -51,8 +51,13 @@ def test_added_tokens_are_control_or_user_defined(own: PreTrainedTokenizerFast) 
 
 
 def test_tags_that_mark_trained_tokens_are_left_out_of_the_chat_template(own: PreTrainedTokenizerFast) -> None:
-    own.chat_template = "{% if x %}{% generation %}a{%- endgeneration -%}{% endif %}"
-    assert read_vocabulary(own, size=len(own)).chat_template == "{% if x %}a{% endif %}"
+    own.chat_template = "{% if x %}\n{% generation %}\n a{%- endgeneration -%} b{% endif %}"
+    plain = read_vocabulary(own, size=len(own)).chat_template
+    assert plain == "{% if x %}\n{% if true %}\n a{%- endif -%} b{% endif %}"
+    turns = [{"role": "user", "content": "Hi"}]
+    expected = own.apply_chat_template(turns, x=True, tokenize=False)
+    own.chat_template = plain
+    assert own.apply_chat_template(turns, x=True, tokenize=False) == expected
 
 
 def test_a_tokenizer_without_a_chat_template_has_none(own: PreTrainedTokenizerFast) -> None:

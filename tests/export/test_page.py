@@ -14,7 +14,7 @@ import yaml
 from smolkit.assets import asset, list_assets
 from smolkit.errors import SmolkitError
 from smolkit.export import page as module
-from smolkit.export.page import SETTINGS, front_matter, node_modules, space_header, write_page
+from smolkit.export.page import SETTINGS, front_matter, library_source, node_modules, space_header, write_page
 
 PROMPT = list(range(100, 140))
 
@@ -31,7 +31,7 @@ def export(tmp_path: Path) -> Path:
 def written(directory: Path, **changes: Any) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "title": "Invoices: 1",
-        "prompt_format": None,
+        "prompt_format": "smolkit-1",
         "selftest": {"prompt_ids": PROMPT, "tokens": [1, 2, 3]},
         "allowed": {"webgpu": ["q4"], "wasm": []},
         "libraries": "cdn",
@@ -59,6 +59,19 @@ def test_every_file_of_the_page_is_there(export: Path) -> None:
             assert (export / name.removeprefix("webgpu/")).is_file()
     assert (export / "index.html").is_file()
     assert not (export / "package.json").exists()
+
+
+def test_an_npm_that_fetches_nothing_leaves_the_page_to_the_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> Path:
+        raise SmolkitError("npm could not install the page's libraries (no network)")
+
+    said: list[str] = []
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/npm")
+    monkeypatch.setattr(module, "node_modules", fails)
+    assert library_source(said.append) == "cdn"
+    assert said == [
+        "npm could not install the page's libraries (no network). The page will load its libraries from a CDN"
+    ]
 
 
 def test_without_npm_the_page_refers_to_pinned_files_with_their_hashes(

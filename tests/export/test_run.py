@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime_genai", reason="pip install 'smolkit[onnx]'")
 
 from smolkit import manifest
 from smolkit.errors import GateError, ModelError, SmolkitError
-from smolkit.export import TARGETS, onnx_file, run
+from smolkit.export import TARGETS, onnx_file, onnx_model, run
 from smolkit.export.check import check_directory
 from smolkit.export.gate import LIMITS, Limits
 from smolkit.export.genai import GenaiModel
@@ -160,6 +160,30 @@ def test_an_array_larger_than_a_file_may_be_is_refused_and_small_parts_are_numbe
     names = sorted(path.name for path in (tmp_path / "out" / "onnx").iterdir())
     assert names == ["model.onnx", "model.onnx_data", "model.onnx_data_1"]
     assert check_directory(tmp_path / "out").verdict("transformers.js >= 4.2").loads
+
+
+def test_one_short_text_is_enough_to_calibrate_with(tiny: Path, tmp_path: Path) -> None:
+    (one,) = export(tiny, tmp_path / "out", ["onnx"], quants=["q4"], calibration_rows=["Ada lives in Rome."])
+    (file,) = one.report.files
+    assert file.four_bits is not None
+    assert file.four_bits.calibration_tokens == 6
+
+
+def test_the_source_s_hash_is_that_of_the_model_alone(tiny: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(tiny, tmp_path / "model")
+    before = manifest.sha256_directory(model)
+    export(model, model / "exports", ["gguf"], quants=["f16"])
+    (source,) = manifest.read(model / "exports").sources
+    assert source.sha256 == before
+
+
+def test_types_for_another_target_leave_the_defaults_as_they_are(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defaults that float16 cannot hold are left out, whatever the other target was asked for."""
+    monkeypatch.setattr(onnx_model, "scan_activations", lambda source: (4e4, "a module"))
+    finished = export(tiny, tmp_path / "out", ["webgpu", "gguf"], quants=["f16"])
+    assert [file.quant for file in finished[0].report.files] == ["fp32", "q4"]
 
 
 def test_weights_that_are_no_numbers_are_named(make_model: Any, tmp_path: Path) -> None:

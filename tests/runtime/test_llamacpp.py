@@ -11,7 +11,7 @@ from smolkit.extraction.prompt import get_format
 from smolkit.extraction.template import Template
 from smolkit.models import bundled_gguf
 from smolkit.runtime import default_runtime, open_extractor
-from smolkit.runtime.extractor import Request
+from smolkit.runtime.extractor import Extractor, Request
 from smolkit.runtime.llamacpp import LlamaCppBackend
 
 pytest.importorskip("llama_cpp")
@@ -42,6 +42,21 @@ def test_answers_are_held_to_template_and_document() -> None:
         assert answer.output is not None
         assert list(answer.output) == ["brand", "price"]
         assert answer.output["price"] is None or answer.output["price"] in text
+
+
+def test_what_the_cache_does_not_hold_at_once_runs_in_several_batches() -> None:
+    backend = LlamaCppBackend(bundled_gguf(), context_length=640, cells=640)
+    texts = [" ".join(f"{name} has {count} apples." for count in range(30)) for name in ("Ann", "Bob", "Cid")]
+    requests = [Request(text, Template.parse({"name": ""})) for text in texts]
+    with Extractor(backend) as extractor:
+        answers = list(extractor.extract_many(requests, max_new_tokens=8, overlap=16))
+    assert sum(answer.prompt_tokens for answer in answers) > 640
+    assert [list(answer.output or {}) for answer in answers] == [["name"]] * 3
+
+
+def test_a_type_of_weights_is_not_for_a_file_that_has_its_own() -> None:
+    with pytest.raises(ModelError, match="a GGUF file has its own types, and 'float32' was asked for"):
+        open_extractor(bundled_gguf(), runtime="llama.cpp", dtype="float32")
 
 
 def test_a_gguf_file_runs_in_llama_cpp_by_default(tmp_path: Path) -> None:

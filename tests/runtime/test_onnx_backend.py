@@ -174,12 +174,16 @@ def test_a_row_that_outgrows_its_room_goes_on(backend: OnnxBackend, tiny_model_d
     np.testing.assert_allclose(logits[0], plain_logits(tiny_model_dir, [7] * 30 + [8] * 17), atol=1e-4)
 
 
-def test_another_shared_beginning_replaces_the_one_before(backend: OnnxBackend) -> None:
+@pytest.mark.parametrize("separate", [False, True])
+def test_another_shared_beginning_replaces_the_one_before(backend: OnnxBackend, separate: bool) -> None:
+    if separate:
+        backend._sequences = SeparateSequences(backend._sequences.decoder)
     first = [[*range(50, 90), 5], [*range(50, 90), 6, 7]]
     second = [[*range(60, 100), 5], [*range(60, 100), 6, 7], [*range(60, 100), 8]]
     alone = [backend.prefill([prompt])[0] for prompt in first + second]
     together = np.concatenate([backend.prefill(first), backend.prefill(second), backend.prefill(first)])
     np.testing.assert_allclose(together, np.stack([*alone, *alone[:2]]), atol=1e-4)
+    np.testing.assert_allclose(backend.prefill([[5, 6, 7], [8]])[1], backend.prefill([[8]])[0], atol=1e-4)
 
 
 def test_a_float16_export_runs(tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -228,6 +232,14 @@ def test_an_export_runs_in_onnx_runtime_by_default(tiny_export: Path, tmp_path: 
     assert default_runtime(tmp_path) == "onnx"
     (tmp_path / "model.safetensors").touch()
     assert default_runtime(tmp_path) == "torch"
+
+
+def test_a_directory_of_pickled_weights_is_a_model_and_no_export(tiny_model_dir: Path, tmp_path: Path) -> None:
+    """Whether they may be opened is `models.trust`'s business."""
+    shutil.copy(tiny_model_dir / "config.json", tmp_path)
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(ModelError, match="allow-pickle"):
+        open_extractor(tmp_path, runtime="onnx")
 
 
 def test_weights_run_where_they_run_faster(
