@@ -31,6 +31,8 @@ REFERENCE = "torch float32"
 
 def text() -> str:
     file = Path(os.environ.get("SMOLKIT_DATA", "../shared/data")) / "benchmarks" / "wikitext2" / "valid.txt"
+    if not file.is_file():
+        sys.exit(f"{file} is not here: $SMOLKIT_DATA names the directory that benchmarks/wikitext2/valid.txt lies in")
     return file.read_text(encoding="utf-8")
 
 
