@@ -93,6 +93,7 @@ def draw_tradeoff(path: Path, points: Sequence[Point], *, title: str) -> None:
     """Write a PNG of scores against sizes, a colour and a marker for each group."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
 
     figure = Figure(figsize=(9, 5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -111,6 +112,9 @@ def draw_tradeoff(path: Path, points: Sequence[Point], *, title: str) -> None:
                 xytext=(5, 5), textcoords="offset points", fontsize=8.5, color=_INK,
             )  # fmt: skip
     axis.set_xscale("log")
+    plain = FuncFormatter(lambda size, _: f"{size:,.0f}")  # 200 in place of 2 x 10^2
+    axis.xaxis.set_major_formatter(plain)
+    axis.xaxis.set_minor_formatter(plain)
     axis.set_xlabel("size in MB", color=_MUTED)
     axis.set_ylabel("micro F1", color=_MUTED)
     axis.grid(color=_GRID, lw=0.8, zorder=0)
