@@ -326,10 +326,14 @@ def _sibling(path: Path, role: str) -> Path:
 
 
 def _sweep(destination: Path) -> None:
-    """Remove what killed runs of this machine left beside `destination`."""
-    for left in destination.parent.glob(f".{glob.escape(destination.name)}.{_host()}-*.new"):
+    """Remove what killed runs of this machine left beside `destination`; the only result that there is comes back."""
+    for left in destination.parent.glob(f".{glob.escape(destination.name)}.{_host()}-*"):
         pid = left.name.rpartition(f"{_host()}-")[2].partition("-")[0]
-        if left.is_dir() and pid.isdigit() and not _alive(int(pid)):
+        if left.suffix not in (".new", ".old") or not left.is_dir() or not pid.isdigit() or _alive(int(pid)):
+            continue
+        if left.suffix == ".old" and not destination.exists():
+            left.rename(destination)
+        else:
             shutil.rmtree(left, ignore_errors=True)
 
 

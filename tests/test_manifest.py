@@ -319,6 +319,26 @@ with staged(Path({str(tmp_path / "out")!r})) as staging:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_result_that_a_kill_left_moved_away_comes_back(made: Path) -> None:
+    before = sorted(path.name for path in made.iterdir())
+    code = f"""
+import os, signal
+from pathlib import Path
+from smolkit.manifest import staged
+
+rename = Path.rename
+Path.rename = lambda self, to: os.kill(os.getpid(), signal.SIGKILL) if self.suffix == ".new" else rename(self, to)
+with staged(Path({str(made)!r})) as staging:
+    (staging / "new").write_text("x")
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert not made.exists()
+    with pytest.raises(ZeroDivisionError), staged(made):
+        raise ZeroDivisionError
+    assert sorted(path.name for path in made.iterdir()) == before
+    assert [path.name for path in made.parent.iterdir()] == [made.name]
+
+
 def test_a_destination_that_cannot_be_made_is_one_line() -> None:
     with pytest.raises(ManifestError, match=r"/proc/none/out: cannot be written \("), staged(Path("/proc/none/out")):
         pass
