@@ -102,7 +102,8 @@ def llama_graph(shape: Shape, weights: Mapping[str, Any], kind: type[np.floating
     transformers' names without `.weight`; a tied model has no `lm_head`. `kind` is the type of activations and of the
     key-value cache; logits are float32.
     """
-    return _Llama(shape, weights, kind).build()
+    with np.errstate(over="ignore"):  # what float16 cannot hold is the gate's to refuse
+        return _Llama(shape, weights, kind).build()
 
 
 def input_infos(shape: Shape, kind: type[np.floating[Any]]) -> list[ValueInfoProto]:
