@@ -70,6 +70,7 @@ def command(
     from smolkit.export.four_bits import check_budget
     from smolkit.export.request import BACKENDS
     from smolkit.export.run import export, targets
+    from smolkit.models.adapter import check_adapter
 
     names = targets(target)
     if backend not in BACKENDS:
@@ -77,6 +78,8 @@ def command(
     check_budget(bits_per_weight)
     if page and "webgpu" not in names:
         raise SmolkitError("--page goes with --target webgpu", fix="Leave it out, or add the target")
+    if adapter is not None:
+        check_adapter(adapter.expanduser())
     if model is None and adapter is not None:
         given, adapter = str(adapter), None  # with the base that it names
     else:

@@ -20,6 +20,12 @@ def is_adapter(path: str | Path) -> bool:
     return (directory / CONFIG).is_file() and not (directory / "config.json").is_file()
 
 
+def check_adapter(directory: Path) -> None:
+    """Raise ModelError where `directory` holds no LoRA adapter."""
+    if not (directory / CONFIG).is_file():
+        raise ModelError(f"no {CONFIG} here, so this is no LoRA adapter", where=str(directory))
+
+
 def merged(adapter: str | Path, base: str | Path | None = None) -> Path:
     """The directory of `base` with the adapter's weights added, float32; made once per content of both.
 
@@ -30,8 +36,7 @@ def merged(adapter: str | Path, base: str | Path | None = None) -> Path:
     from peft import PeftModel
 
     directory = Path(adapter).expanduser()
-    if not (directory / CONFIG).is_file():
-        raise ModelError(f"no {CONFIG} here, so this is no LoRA adapter", where=str(directory))
+    check_adapter(directory)
     found = resolve(base or _named_base(directory))
     inside = read_optional(directory)
     manifest = inside or read_optional(found)

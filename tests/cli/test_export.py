@@ -116,6 +116,9 @@ def test_an_adapter_alone_goes_with_the_base_that_it_names(tmp_path: Path, monke
     monkeypatch.setattr(run, "export", export)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out" / "extraction-135m").mkdir(parents=True)  # the default model
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "adapter_config.json").touch()
+    assert cli.run(["export", "--adapter", "out/extraction-135m"]) == 2
     assert cli.run(["export", "--adapter", "mine"]) == 0
     assert cli.run(["export", "bundled", "--adapter", "mine"]) == 0
     assert asked == [("mine", None, Path("out/mine-gguf")), ("bundled", Path("mine"), Path("out/mine-gguf"))]
