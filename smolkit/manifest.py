@@ -180,7 +180,7 @@ def staged(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise ManifestError(f"cannot be written ({exc.strerror})", where=where, fix="Name another directory") from exc
     try:
         yield aside
-        _sync(aside)
+        flush(aside)
         _replace_directory(aside, destination)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -197,7 +197,7 @@ def staged_file(destination: Path) -> Iterator[Path]:
     aside = _sibling(destination, "new")
     try:
         yield aside
-        _sync(aside)
+        flush(aside)
         os.replace(aside, destination)
     finally:
         aside.unlink(missing_ok=True)
@@ -352,7 +352,7 @@ def _host() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
-def _sync(path: Path) -> None:
+def flush(path: Path) -> None:
     """Flush a file, or a directory with all it holds, to the disk: the rename must not arrive before the content."""
     for entry in [*path.rglob("*"), path] if path.is_dir() else [path]:
         descriptor = os.open(entry, os.O_RDONLY)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -112,3 +114,56 @@ def release_freed_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
     if trim is not None:
         trim(0)
+
+
+_PEAKS = {"H100": 989e12, "H200": 989e12, "B200": 2250e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12,
+          "A10G": 70e12, "A10": 125e12, "RTX 4090": 165e12, "RTX 3090": 71e12}  # fmt: skip
+"""Dense bfloat16 FLOP/s of GPUs by a part of their name, from their makers' data sheets; the first that fits."""
+_PROBE = 1536
+"""Rows and columns of the matrices whose product is timed."""
+
+
+def peak_flops(dtype: torch.dtype) -> tuple[float, str]:
+    """FLOP/s of one device's matrix products, and where the figure comes from: a data sheet, or a product timed here.
+
+    What is timed is the best of a few products of square matrices, so that a share of it cannot look better than it is.
+    """
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        known = next((peak for part, peak in _PEAKS.items() if part in name), None)
+        if known is not None and dtype == torch.bfloat16:
+            return known, f"{name}, data sheet, bfloat16 without sparsity"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    one = torch.randn(_PROBE, _PROBE, device=device).to(dtype)
+    best = float("inf")
+    for _ in range(8):
+        began = time.perf_counter()
+        one @ one
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * _PROBE**3 / best, f"a product of {_PROBE} x {_PROBE} {str(dtype).removeprefix('torch.')} timed here"
+
+
+def memory_available() -> float | None:
+    """Bytes that a run may use here: free memory of the GPU, else of the machine; None where it is not known."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.mem_get_info()[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    found = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines) if rest}
+    available = found.get("MemAvailable", 0) * 1024.0
+    return min([available, *_cgroup_limit()]) or None
+
+
+def _cgroup_limit() -> list[float]:
+    """What a container may use beyond what it uses; files that are cached give way."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+        return [float(int(limit) - int(used) + int(stat["inactive_file"]))]
+    except (OSError, ValueError, KeyError):
+        return []

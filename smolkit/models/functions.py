@@ -21,6 +21,9 @@ _UNIT = 64
 _LOGIT_ROWS = 64
 """Positions whose logits are float32 at the same time; at a vocabulary of 49152 they stay in a cache of 16 MB."""
 
+_HEAD_ROWS = 512
+"""Positions whose logits exist at the same time when the head and the loss are computed as one."""
+
 Masks = dict[tuple[int, int], torch.Tensor]
 
 
@@ -56,6 +59,9 @@ def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tenso
 
     cos and sin are [tokens, 1, size].
     """
+    if x.is_cuda:  # where the compiler fuses it into one pass
+        front, back = x.chunk(2, dim=-1)
+        return x * cos + torch.cat([-back, front], dim=-1) * sin
     out: torch.Tensor = _Rotate.apply(x, cos, sin)
     return out
 
@@ -193,6 +199,75 @@ class _CrossEntropySum(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
         (per_logit,) = ctx.saved_tensors
         return per_logit * grad, None  # a scalar is not rounded to the dtype of the logits
+
+
+def linear_cross_entropy(
+    states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, scale: float, z_loss: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`scale` times the summed cross-entropy of states [rows, hidden] under a head [vocabulary, hidden].
+
+    Returns that float32 scalar, and without a gradient the cross-entropy of every row, float32 [rows]. With `z_loss`,
+    its square of the log-partition is added to the first (PaLM, arXiv:2204.02311, section 5). Logits exist for a few
+    hundred rows at a time, their gradient is made with them, and float32 sums collect that of the head.
+    """
+    total, losses = _LinearCrossEntropy.apply(states, weight, targets, scale, z_loss)
+    return total, losses
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, scale: float, z_loss: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        accurate = torch.promote_types(states.dtype, torch.float32)
+        losses = states.new_empty(len(states), dtype=accurate)
+        partitions = torch.empty_like(losses)
+        wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        grad_states = torch.empty_like(states) if wanted else None
+        grad_weight = torch.zeros_like(weight, dtype=accurate) if wanted else None
+        for start in range(0, len(states), _HEAD_ROWS):
+            rows = slice(start, start + _HEAD_ROWS)
+            logits = states[rows] @ weight.t()
+            _cross_entropy(logits, targets[rows], losses[rows], partitions[rows], scale, z_loss, wanted)
+            if grad_states is not None and grad_weight is not None:
+                torch.mm(logits, weight, out=grad_states[rows])
+                grad_weight += logits.t() @ states[rows]
+        ctx.save_for_backward(grad_states, grad_weight)
+        ctx.dtype = weight.dtype
+        ctx.mark_non_differentiable(losses)
+        total = losses.sum()
+        if z_loss:
+            total = total + z_loss * partitions.square().sum()
+        return total * scale, losses
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        grad_states, grad_weight = ctx.saved_tensors
+        return grad_states * grad, (grad_weight * grad).to(ctx.dtype), None, None, None
+
+
+def _cross_entropy(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    losses: torch.Tensor,
+    partitions: torch.Tensor,
+    scale: float,
+    z_loss: float,
+    wanted: bool,
+) -> None:
+    """Fill the losses and log-partitions of rows; with `wanted`, put their gradient in place of the logits."""
+    block = len(logits) if logits.is_cuda else _LOGIT_ROWS
+    for start in range(0, len(logits), block):
+        rows = slice(start, start + block)
+        part, target = logits[rows].to(losses.dtype, copy=True), targets[rows, None]
+        total = part.logsumexp(dim=1, keepdim=True)
+        partitions[rows] = total[:, 0]
+        losses[rows] = (total - part.gather(1, target))[:, 0]
+        if wanted:
+            weight = (scale + (2 * scale * z_loss) * total) if z_loss else scale
+            part.sub_(total).exp_().mul_(weight)
+            logits[rows] = part.scatter_add_(1, target, part.new_full(target.shape, -scale))
 
 
 def lora_linear(

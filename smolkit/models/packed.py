@@ -7,9 +7,9 @@ kind, which smolkit is for, run through a forward pass written here; others thro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -68,10 +68,23 @@ class Rows:
     lengths: Sequence[int]
     shared: int = 0
     """Tokens in front, before the first row, to which every row attends as if it began with them."""
+    after: Sequence[int] | None = None
+    """For each row the number of an earlier one that it goes on from, or -1; without it rows stand alone."""
     before: Sequence[KeyValues] | None = None
     """What stands before each row, and is extended by it."""
     masks: Masks = field(default_factory=dict)
     """What the attention of all layers shares."""
+    bounds: torch.Tensor | None = None
+    """On a GPU, where rows begin and the last ends, int32 [rows + 1]: all of them in one kernel, without filler."""
+    longest: int = 0
+    """With `bounds`, what no row is longer than."""
+
+    def on(self, device: torch.device, dtype: torch.dtype, longest: int) -> Rows:
+        """The same rows, none longer than `longest`, for a device; in one kernel where that has one."""
+        if device.type != "cuda" or self.shared or self.before is not None or dtype == torch.float32:
+            return self
+        ends = torch.tensor([0, *self.lengths]).cumsum(0)
+        return replace(self, bounds=ends.to(device=device, dtype=torch.int32), longest=longest)
 
 
 def hidden_states(
@@ -96,25 +109,61 @@ def hidden_states(
 def _llama(
     model: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows, at: torch.Tensor | slice
 ) -> torch.Tensor:
+    return llama_states(model, ids, positions, rows, at)
+
+
+RunLayer = Callable[..., torch.Tensor]
+
+
+def llama_states(
+    model: Any,
+    ids: torch.Tensor,
+    positions: torch.Tensor,
+    rows: Rows,
+    at: torch.Tensor | slice = slice(None),
+    run_layer: RunLayer | None = None,
+) -> torch.Tensor:
+    """`hidden_states` of a Llama's trunk; `run_layer` takes what `decoder_layer` takes, and may be that in a wrapper.
+
+    Training needs it: sharding gathers a layer's weights when the layer is called, checkpointing runs it twice.
+    """
+    run = run_layer or decoder_layer
     states = model.embed_tokens(ids)
     cos, sin = (angles[0, :, None] for angles in model.rotary_emb(states, positions[None]))
+    last = len(model.layers) - 1
     for number, layer in enumerate(model.layers):
-        attention = layer.self_attn
-        normed = _norm(states, layer.input_layernorm)
-        q, k, v = (
-            project(normed).unflatten(1, (-1, attention.head_dim))
-            for project in (attention.q_proj, attention.k_proj, attention.v_proj)
-        )
-        scale = attention.scaling
-        attended = _attend(rotate(q, cos * scale, sin * scale), rotate(k, cos, sin), v, rows, number).flatten(1)
-        if number == len(model.layers) - 1:
-            states, attended = states[at], attended[at]
-        states = states + attention.o_proj(attended)
-        states = states + layer.mlp(_norm(states, layer.post_attention_layernorm))
+        states = run(layer, states, cos, sin, rows, number, at if number == last else slice(None))
     return _norm(states, model.norm)
 
 
+def decoder_layer(
+    layer: Any,
+    states: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    rows: Rows,
+    number: int,
+    at: torch.Tensor | slice,
+) -> torch.Tensor:
+    """One layer over packed states [tokens, hidden], computed to the end for the tokens `at`."""
+    attention = layer.self_attn
+    normed = _norm(states, layer.input_layernorm)
+    q, k, v = (
+        project(normed).unflatten(1, (-1, attention.head_dim))
+        for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    scale = attention.scaling
+    attended = _attend(rotate(q, cos * scale, sin * scale), rotate(k, cos, sin), v, rows, number).flatten(1)
+    states, attended = states[at], attended[at]
+    states = states + attention.o_proj(attended)
+    mlp: torch.Tensor = layer.mlp(_norm(states, layer.post_attention_layernorm))
+    return states + mlp
+
+
 def _norm(states: torch.Tensor, norm: Any) -> torch.Tensor:
+    if states.is_cuda:  # where the compiler fuses it with what follows
+        normed: torch.Tensor = norm(states)
+        return normed
     return rms_norm(states, norm.weight, norm.variance_epsilon)
 
 
@@ -166,6 +215,8 @@ def _attention_of_transformers(
 
 def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, layer: int) -> torch.Tensor:
     """Attention of each row to itself and what stands before it: [tokens, heads, head size], q already scaled."""
+    if rows.bounds is not None:
+        return _attend_varlen(q, k, v, rows)
     filler = len(q) - rows.shared - sum(rows.lengths)
     parts = [states.split([rows.shared, *rows.lengths, filler]) for states in (q, k, v)]
     _, shared_k, shared_v = (part[0] for part in parts)
@@ -175,6 +226,9 @@ def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, layer
             continue
         if rows.shared and number:
             keys, values = torch.cat([shared_k, keys]), torch.cat([shared_v, values])
+        earlier = rows.after[number - 1] + 1 if rows.after and number else 0
+        if earlier:
+            keys, values = torch.cat([parts[1][earlier], keys]), torch.cat([parts[2][earlier], values])
         keys, values, end = keys.transpose(0, 1), values.transpose(0, 1), len(keys)
         if rows.before is None:
             keys, values = keys.contiguous(), values.contiguous()
@@ -185,6 +239,27 @@ def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, layer
         attend = _attend_fused if q.is_cuda or end > _LONG else causal_attention
         found.append(attend(queries, keys, values, end, rows.masks))
     return torch.cat([*found, torch.zeros_like(parts[0][-1])])
+
+
+def _attend_varlen(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows) -> torch.Tensor:
+    """All rows in PyTorch's flash kernel for sequences of many lengths."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    grouped = k.shape[1] != q.shape[1]
+    out = varlen_attn(
+        q,
+        k,
+        v,
+        rows.bounds,
+        rows.bounds,
+        rows.longest,
+        rows.longest,
+        scale=1.0,
+        window_size=(-1, 0),
+        enable_gqa=grouped,
+    )
+    assert isinstance(out, torch.Tensor)
+    return out
 
 
 def _attend_fused(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int, masks: Masks) -> torch.Tensor:

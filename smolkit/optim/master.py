@@ -38,6 +38,28 @@ class MasterAdamW(torch.optim.AdamW):
         for group in self.param_groups:
             yield from group["params"]
 
+    def by_name(self, model: torch.nn.Module) -> dict[str, torch.Tensor]:
+        """The masters of a model's parameters, by their names there."""
+        of = {id(parameter): master for parameter, master in self.pairs}
+        return {name: of.get(id(p), p) for name, p in model.named_parameters() if p.requires_grad}
+
+    def make_state(self) -> None:
+        """Give every master the state that its first step would, so that a checkpoint can fill it."""
+        rates = [group["lr"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["lr"] = 0.0
+        for master in self.masters():
+            master.grad = torch.zeros_like(master)
+        self.step()
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Round the masters to the weights that the model computes with."""
+        for parameter, master in self.pairs:
+            parameter.copy_(master)
+
     def clip_gradients(self, max_norm: float) -> torch.Tensor:
         """Scale all gradients so that their joint L2 norm is at most `max_norm`; returns the norm before."""
         return torch.nn.utils.clip_grad_norm_(list(self.masters()), max_norm)
@@ -45,8 +67,7 @@ class MasterAdamW(torch.optim.AdamW):
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         loss = super().step(closure)
-        for parameter, master in self.pairs:
-            parameter.copy_(master)
+        self.publish()
         for master in self.masters():
             master.grad = None
         return loss
@@ -63,11 +84,13 @@ class MasterAdamW(torch.optim.AdamW):
         super().load_state_dict(state)
 
 
-def decay_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """The trainable parameters in two groups: matrices decay, while norms, biases and embeddings do not."""
-    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+def decay_groups(
+    model: torch.nn.Module, weight_decay: float, *, embeddings: bool = False, norms: bool = False
+) -> list[dict[str, Any]]:
+    """The trainable parameters in two groups: matrices decay; norms and biases, and embeddings, where it is said."""
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     trainable = [p for p in model.parameters() if p.requires_grad]
-    decayed = [p for p in trainable if p.ndim >= 2 and id(p) not in embeddings]
+    decayed = [p for p in trainable if (embeddings if id(p) in tables else norms if p.ndim < 2 else True)]
     chosen = {id(p) for p in decayed}
     plain = [p for p in trainable if id(p) not in chosen]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]

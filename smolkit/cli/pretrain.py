@@ -1,0 +1,59 @@
+"""`smolkit pretrain`: train a model from text by a recipe; under torchrun, on many GPUs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, keep_threads_awake, print_json, progress_console
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A recipe file or the name of a shipped one.")],
+    out: Annotated[Path | None, typer.Option(help="Where the model goes; default out/RECIPE.")] = None,
+    overrides: Overrides = None,
+    branch: Annotated[
+        Path | None, typer.Option(metavar="CKPT", help="Begin at a checkpoint of another run, to decay from there.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
+    overwrite: Overwrite = False,
+    plan_only: PlanOnly = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pretrain a model by a recipe.
+
+    Writes a Hugging Face directory that finetune, export and eval take. Checkpoints and metrics stand in OUT.run, and
+    stay there. On many GPUs: torchrun --nproc-per-node 8 -m smolkit pretrain RECIPE
+    """
+    from smolkit.recipe import load_recipe
+    from smolkit.train.pretrain_recipe import PretrainRecipe
+
+    chosen = load_recipe(PretrainRecipe, recipe, overrides or ())
+    destination = out or Path("out") / Path(recipe).stem
+    keep_threads_awake()  # before torch loads
+    from smolkit.train.corpora import corpus_maker
+    from smolkit.train.parallel import open_world
+    from smolkit.train.pretrain import Branch, open_run, read_branch, run_directory, train
+
+    console = progress_console()
+    with open_world() as world:
+        begun = Branch.of(branch) if branch else read_branch(run_directory(destination)) if resume else None
+        run = open_run(chosen, world, branch=begun, make=None if plan_only else corpus_maker(chosen, console))
+        if world.leads and not (as_json and plan_only):
+            run.plan.print(console)
+        if plan_only:
+            if as_json:
+                print_json(run.plan.as_dict())
+            return
+        scores = train(run, destination, world, console=console, resume=resume, overwrite=overwrite)
+        if not world.leads:
+            return
+    if as_json:
+        print_json({"model": str(destination), "run": str(run_directory(destination)), **scores})
+    else:
+        console.print(
+            f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()), highlight=False
+        )
+        console.print(f"its checkpoints and metrics stand in {run_directory(destination)}", highlight=False)

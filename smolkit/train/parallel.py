@@ -1,0 +1,168 @@
+"""The processes of a run and what they share: torchrun's ranks, sharding, and a proof that the start was right.
+
+Both kinds of parallel training are PyTorch's `fully_shard` (FSDP2): `fsdp` shards over all ranks, `ddp` replicates
+over them, on a mesh whose shard dimension is 1. So weights are float32 masters, computed with in bfloat16, and their
+gradients are summed in float32, exactly as in a single process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, Shard
+
+from smolkit.errors import SmolkitError
+from smolkit.train.language_model import LanguageModel
+
+_LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+_PATIENCE = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run, seen from one of them."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = torch.device("cpu")
+    writers: dist.ProcessGroup | None = None
+    """The group in which checkpoints are written, beside the run's own exchanges."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes what is written once."""
+        return self.rank == 0
+
+    def total(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over all ranks, in place."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, on every rank."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
+    def agree(self, value: Any) -> Any:
+        """The first rank's value, on every rank."""
+        if self.size == 1:
+            return value
+        held = [value]
+        dist.broadcast_object_list(held)
+        return held[0]
+
+    def wait(self) -> None:
+        """Until every rank is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def open_world() -> Iterator[World]:
+    """Join the processes that torchrun started; a process of its own is a world of one."""
+    size = int(os.environ.get("WORLD_SIZE", 1))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if size == 1:
+        yield World(device=device)
+        return
+    missing = [name for name in _LAUNCHED if name not in os.environ]
+    if missing:
+        raise SmolkitError(
+            f"WORLD_SIZE is {size}, but {missing[0]} is not set",
+            fix="Start with torchrun, as in: torchrun --nproc-per-node 8 -m smolkit pretrain RECIPE",
+        )
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    try:
+        writers = dist.new_group(backend="gloo")
+        yield World(dist.get_rank(), size, device, writers)
+    finally:
+        dist.destroy_process_group()
+
+
+def share_out(model: LanguageModel, kind: str, world: World, dtype: torch.dtype) -> None:
+    """Shard or replicate a `LanguageModel` with float32 weights over the ranks, in place; layers are units.
+
+    Gradients are sums over ranks: whoever computes the loss divides by what all ranks have.
+    """
+    shape = (1, world.size) if kind == "fsdp" else (world.size, 1)
+    whole = init_device_mesh(world.device.type, shape, mesh_dim_names=("replicate", "shard"))
+    mesh = whole["shard"] if kind == "fsdp" else whole
+    policy = MixedPrecisionPolicy(
+        param_dtype=dtype if dtype != torch.float32 else None, reduce_dtype=torch.float32, cast_forward_inputs=False
+    )
+    for layer in model.layers:
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    for module in model.modules():
+        if hasattr(module, "set_gradient_divide_factor"):
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)  # gloo knows no other
+
+
+def check_start(model: LanguageModel, world: World) -> dict[str, int]:
+    """Prove that what is replicated is equal on every rank and what is sharded differs; counts of both.
+
+    Shards that are equal were drawn from one seed on every rank, a fault that trains and is never seen (nanotron's
+    QKV 1 = QKV 2). Constant tensors, such as norms of ones, may be equal. Raises SmolkitError naming the tensor.
+    """
+    seen = {name: _fingerprint(parameter) for name, parameter in model.causal.named_parameters()}
+    everywhere = world.gather(seen)
+    replicated = sharded = 0
+    for name, mine in seen.items():
+        found = [other[name] for other in everywhere]
+        by_shard: dict[Any, set[str]] = {}
+        for one in found:
+            by_shard.setdefault(one.place, set()).add(one.digest)
+        if any(len(digests) > 1 for digests in by_shard.values()):
+            raise SmolkitError(
+                f"the start-up check failed: {name} is replicated, and differs between ranks",
+                fix="Start every rank with the same seed and the same weights",
+            )
+        digests = [next(iter(values)) for values in by_shard.values()]
+        if not mine.constant and len(set(digests)) < len(digests):
+            raise SmolkitError(
+                f"the start-up check failed: shards of {name} are equal on different ranks",
+                fix="Draw the whole matrix, then cut it; or add the rank to the seed",
+            )
+        sharded += len(by_shard) > 1
+        replicated += len(by_shard) == 1
+    return {"replicated": replicated, "sharded": sharded}
+
+
+@dataclass(frozen=True)
+class _Fingerprint:
+    place: tuple[int, ...]
+    """Which part of the tensor the rank has."""
+    digest: str
+    constant: bool
+
+
+def _fingerprint(parameter: torch.Tensor) -> _Fingerprint:
+    place: tuple[int, ...] = ()
+    local = parameter.detach()
+    if isinstance(local, DTensor):
+        coordinate = local.device_mesh.get_coordinate() or []
+        place = tuple(
+            at for at, placement in zip(coordinate, local.placements, strict=True) if isinstance(placement, Shard)
+        )
+        local = local.to_local()
+    local = local.float().contiguous().cpu()
+    constant = bool(local.numel() == 0 or (local == local.flatten()[0]).all())
+    return _Fingerprint(place, hashlib.sha256(local.numpy().tobytes()).hexdigest(), constant)
