@@ -27,11 +27,11 @@ LEARNING_RATE = 1e-4
 
 
 def recipe(side: str, rows: int, *, synth: bool) -> Any:
-    from smolkit.train.recipe import FinetuneRecipe
+    from smolkit.train.extraction import ExtractionRecipe
 
     file = None if synth else receipts()
     source = {"path": str(file), "rows": rows} if file else {"synth": {"rows": rows}}
-    return FinetuneRecipe.model_validate_json(
+    return ExtractionRecipe.model_validate_json(
         json.dumps(
             {
                 "data": {"train": [source], "too_long": "skip"},

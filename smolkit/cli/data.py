@@ -1,4 +1,4 @@
-"""`smolkit data`: make rows (`synth`), look at rows before training on them (`check`), hold some out (`split`)."""
+"""`smolkit data`: rows made (`synth`), checked (`check`) and split (`split`); text tokenised and looked at."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, result_console
+from smolkit.cli._corpus import print_corpus, print_educational, text_of
+from smolkit.cli._mix import mix
 from smolkit.errors import DataError, SmolkitError
 
 if TYPE_CHECKING:
@@ -142,6 +144,135 @@ def split_command(
     if split.without_value:
         _remark(f"{split.without_value:,} rows have no {by}; each was taken by its text")
     _remark(f"held out: {split.share:.1%} of the rows")
+
+
+@app.command("tokenize")
+def tokenize_command(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Files, directories, patterns (.jsonl, .jsonl.gz, .parquet, plain text), hub:OWNER/NAME or "
+            "python:library, :tests, :topics, :docstrings.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the corpus goes.")],
+    model: Annotated[str, typer.Option(help="Whose tokenizer.")] = "bundled",
+    text_field: Annotated[str, typer.Option(metavar="FIELD", help="Where rows have their text.")] = "text",
+    id_field: Annotated[str, typer.Option(metavar="FIELD", help="Where rows have their name.")] = "id",
+    config: Annotated[str | None, typer.Option(help="Of a Hub data set, such as sample-10BT.")] = None,
+    split: Annotated[str, typer.Option(help="Of a Hub data set.")] = "train",
+    revision: Annotated[str | None, typer.Option(help="Of a Hub data set: a commit or a tag.")] = None,
+    documents: Annotated[int | None, typer.Option(min=1, help="Read so many: the first, or any with --seed.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Which documents, where not all are read.")] = None,
+    min_chars: Annotated[int | None, typer.Option(min=1, help="Drop shorter texts.")] = None,
+    max_chars: Annotated[int | None, typer.Option(min=1, help="Drop longer texts.")] = None,
+    min_words: Annotated[int | None, typer.Option(min=1, help="Drop texts of fewer words.")] = None,
+    repetition: Annotated[
+        bool, typer.Option("--repetition", help="Drop texts that repeat themselves (Gopher).")
+    ] = False,
+    dedup: Annotated[bool, typer.Option("--dedup", help="Drop texts equal to an earlier one.")] = False,
+    minhash: Annotated[bool, typer.Option("--minhash", help="Drop texts nearly equal to an earlier one.")] = False,
+    educational_field: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="Where rows have their educational value.")
+    ] = None,
+    educational_model: Annotated[
+        str | None, typer.Option(metavar="DIR", help="What scores them: a directory of `smolkit data educational`.")
+    ] = None,
+    educational_threshold: Annotated[float, typer.Option(help="Drop texts of less value.")] = 3.0,
+    end_of_document: Annotated[
+        str,
+        typer.Option(metavar="TOKEN", help="What ends every document: a token, none, or auto, the tokenizer's own."),
+    ] = "auto",
+    shard_tokens: Annotated[int, typer.Option(min=1, help="Tokens of a shard at most.")] = 100_000_000,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
+    on_bad_row: Annotated[str, typer.Option(help="stop, with every bad row named, or skip.")] = "stop",
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tokenise text for pretraining, and drop what is not worth it.
+
+    Documents keep their order. A run that was cut off goes on from its finished parts when it is started again.
+    """
+    from smolkit.data.tokenize import tokenize
+
+    text, filters = text_of(
+        inputs,
+        {"text_field": text_field, "id_field": id_field, "documents": documents, "seed": seed},
+        {"config": config, "split": split, "revision": revision},
+        {
+            "min_chars": min_chars,
+            "max_chars": max_chars,
+            "min_words": min_words,
+            "repetition": repetition,
+            "exact_dedup": dedup,
+            "minhash": minhash,
+        },
+        (educational_field, educational_model, educational_threshold),
+    )
+    corpus = tokenize(
+        text,
+        filters,
+        out,
+        model=model,
+        end_of_document=end_of_document,
+        shard_tokens=shard_tokens,
+        workers=workers,
+        on_bad_row=on_bad_row,
+        overwrite=overwrite,
+        console=progress_console(),
+    )
+    if as_json:
+        print_json(corpus.figures())
+    else:
+        print_corpus(result_console(), corpus, ())
+
+
+app.command()(mix)
+
+
+@app.command()
+def inspect(
+    corpus: Annotated[Path, typer.Argument(help="A directory of `smolkit data tokenize`.")],
+    documents: Annotated[int, typer.Option(min=0, help="How many are shown.")] = 3,
+    seed: Annotated[int, typer.Option(help="Which.")] = 0,
+    model: Annotated[str | None, typer.Option(help="Where the tokenizer lies now, if not where it did.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look into a tokenised corpus: counts, lengths, what was dropped, and documents as the model sees them."""
+    from smolkit.data.corpus import open_corpus
+    from smolkit.data.samples import sample
+
+    with _status("proving every shard"):
+        opened = open_corpus(corpus)
+    shown = sample(opened, documents, seed=seed, model=model)
+    if as_json:
+        print_json({**opened.figures(), "samples": [one.figures() for one in shown]})
+    else:
+        print_corpus(result_console(), opened, shown)
+
+
+@app.command()
+def educational(
+    rows: Annotated[Path, typer.Argument(help="Annotated rows of {text, score}: a JSONL file.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the model goes.")],
+    model: Annotated[str, typer.Option(help="Whose tokens it reads; that of the corpus.")] = "bundled",
+    threshold: Annotated[float, typer.Option(help="The score from which texts are worth keeping.")] = 3.0,
+    holdout: Annotated[float, typer.Option(help="The share of rows that it is measured on.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Another seed holds out other rows.")] = 0,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from annotated rows which texts are educational, for `smolkit data tokenize --educational-model`."""
+    from smolkit.data.educational import train_educational
+
+    figures = train_educational(
+        rows, out, model=model, threshold=threshold, holdout=holdout, seed=seed, overwrite=overwrite
+    )
+    if as_json:
+        print_json(figures.figures())
+    else:
+        print_educational(result_console(), figures)
 
 
 # ---- making

@@ -100,9 +100,9 @@ def share_prompts(steps: Sequence[Step], examples: Sequence[Example], pad_to: in
     return [tuple(shorten(micro) for micro in step) for step in steps]
 
 
-def common_prefix(prompts: Sequence[list[int]]) -> list[int]:
+def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
     """The longest beginning that all prompts share and none ends within."""
-    first, last = min(prompts), max(prompts)
+    first, last = min(map(list, prompts)), max(map(list, prompts))
     longest = min(len(first), len(last), *(len(prompt) - 1 for prompt in prompts))
     size = next((at for at in range(longest) if first[at] != last[at]), longest)
     return first[:size]
@@ -117,7 +117,7 @@ def collate(micro: MicroBatch, examples: Sequence[Example], pad_id: int) -> Pack
     import torch
 
     chosen, shared = [examples[row] for row in micro.rows], micro.shared
-    ids = chosen[0].ids[:shared]
+    ids = list(chosen[0].ids[:shared])
     labels = [IGNORED] * shared
     positions = list(range(shared))
     for example in chosen:

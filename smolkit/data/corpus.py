@@ -60,7 +60,7 @@ class Shard:
 
     def document_name(self, index: int) -> str:
         """What its source calls document `index`, from 0: an id, or a file and a row."""
-        starts = _line_starts(self.names_file)
+        starts = _line_starts(self.names_file, self.names_file.stat().st_mtime_ns)
         with self.names_file.open("rb") as file:
             file.seek(int(starts[index]))
             return str(json.loads(file.readline()))
@@ -199,7 +199,8 @@ def _check_ids(shard: Shard, vocab_size: int, directory: Path) -> None:
 
 
 @lru_cache(maxsize=64)
-def _line_starts(path: Path) -> np.ndarray:
+def _line_starts(path: Path, modified: int) -> np.ndarray:
+    """Where each line of a file begins. `modified` tells a file from an earlier one of that name."""
     newlines = np.flatnonzero(np.memmap(path, np.uint8, mode="r") == ord("\n"))
     return np.concatenate([[0], newlines[:-1] + 1])
 

@@ -43,18 +43,35 @@ class TokenizerEncoder:
 class Example:
     """One row as ids: the prompt, then the answer with its end marker, on which alone there is loss."""
 
-    ids: list[int]
+    ids: Sequence[int]
     prompt_length: int
     row: str
     """Where the row came from, as file:row."""
 
     @property
+    def answers(self) -> Sequence[tuple[int, int]]:
+        """Where what is learnt begins and ends, end markers included."""
+        return ((self.prompt_length, len(self.ids)),)
+
+    @property
     def labels(self) -> list[int]:
-        return [IGNORED] * self.prompt_length + self.ids[self.prompt_length :]
+        labels = [IGNORED] * len(self.ids)
+        for start, end in self.answers:
+            labels[start:end] = self.ids[start:end]
+        return labels
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
 
     @property
     def answer_length(self) -> int:
-        return len(self.ids) - self.prompt_length
+        return sum(end - start for start, end in self.answers)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What training sees of it, as JSON."""
+        return [[*self.ids], [*self.answers]]
 
 
 def encode_prompt(

@@ -59,10 +59,15 @@ class Row:
 
 
 def read_rows(
-    source: str | Path, *, split: str | None = None, limit: int | None = None, need_output: bool = True
+    source: str | Path,
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    need_output: bool = True,
 ) -> list[Row]:
     """`load_rows` and `validate_rows` in one."""
-    rows = load_rows(source, split=split, limit=limit, need_output=need_output)
+    rows = load_rows(source, config=config, split=split, limit=limit, need_output=need_output)
     return validate_rows(rows, source, need_output=need_output)
 
 
@@ -70,25 +75,40 @@ def read_rows(
 
 
 def load_rows(
-    source: str | Path, *, split: str | None = None, limit: int | None = None, need_output: bool = True
+    source: str | Path,
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    need_output: bool = True,
 ) -> list[dict[str, Any]]:
     """The rows of a .jsonl or .json file (also .gz), or of a Hub data set named as owner/name; the first `limit`.
 
     Raises DataError where there is nothing to read. Where a line is no JSON object, raises RowErrors with those lines
     and with every fault that `validate_rows` finds in the others.
     """
+    values = load_values(source, config=config, split=split, limit=limit)
+    rows = [value for value in values if isinstance(value, dict)]
+    if len(rows) < len(values):
+        raise RowErrors(_faults(values, source, need_output))
+    return rows
+
+
+def load_values(
+    source: str | Path, *, config: str | None = None, split: str | None = None, limit: int | None = None
+) -> list[object]:
+    """What `load_rows` reads, whatever its rows mean: the value of each, or the DataError of a line that has none."""
     if _is_hub_id(source):
-        return _load_hub(str(source), split, limit)
+        return [*_load_hub(str(source), config, split, limit)]
     path = Path(source)
-    if split is not None:
-        raise DataError("a file has no splits", where=str(path), fix="Leave the split out, or name the split's file")
+    for what, given in (("configs", config), ("splits", split)):
+        if given is not None:
+            fix = f"Leave the {what[:-1]} out, or name the {what[:-1]}'s file"
+            raise DataError(f"a file has no {what}", where=str(path), fix=fix)
     values = list(islice(json_rows(path), limit))
     if not values:
         raise DataError("holds no rows", where=str(path))
-    rows = [value for value in values if isinstance(value, dict)]
-    if len(rows) < len(values):
-        raise RowErrors(_faults(values, path, need_output))
-    return rows
+    return values
 
 
 def _is_hub_id(source: str | Path) -> bool:
@@ -98,11 +118,11 @@ def _is_hub_id(source: str | Path) -> bool:
     return not Path(source).exists() and not Path(source).parent.is_dir()
 
 
-def _load_hub(name: str, split: str | None, limit: int | None) -> list[dict[str, Any]]:
+def _load_hub(name: str, config: str | None, split: str | None, limit: int | None) -> list[dict[str, Any]]:
     import datasets
 
     try:
-        found = datasets.load_dataset(name)
+        found = datasets.load_dataset(name, config)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as exc:
         reason = str(exc).partition("\n")[0]
         fix = "Name a local .jsonl file where there is no network"
@@ -145,7 +165,7 @@ def validate_rows(rows: Sequence[object], file: str | Path | None = None, *, nee
     return [row for row in checked if row is not None]
 
 
-def _faults(values: Sequence[object], file: Path, need_output: bool) -> list[SmolkitError]:
+def _faults(values: Sequence[object], file: str | Path, need_output: bool) -> list[SmolkitError]:
     checker = _Checker(file, need_output)
     for number, value in enumerate(values, start=1):
         checker.row(number, value)

@@ -1,6 +1,6 @@
 """What a recipe says of text: where documents come from, and which of them are good enough to be tokenised.
 
-`Text` names one origin, `Filters` what is dropped. Reading them is `smolkit.data.sources`, judging them
+`Text` names one origin, `Filters` what is dropped. Reading them is `smolkit.data.documents`, judging them
 `smolkit.data.quality`; this module only holds and checks the fields.
 """
 
@@ -132,7 +132,7 @@ class Educational(Section):
 
 
 class Filters(Section):
-    """What is dropped, in this order; nothing by default. Empty documents always are."""
+    """What is dropped; nothing by default, but empty documents always are. Duplicates are looked for among the rest."""
 
     min_chars: int | None = Field(None, ge=1)
     max_chars: int | None = Field(None, ge=1)

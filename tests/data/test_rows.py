@@ -142,6 +142,8 @@ def test_a_missing_file_is_not_taken_for_a_data_set(tmp_path, monkeypatch):
             load_rows(name)
     with pytest.raises(DataError, match="a file has no splits"):
         load_rows(tmp_path / "train.jsonl", split="train")
+    with pytest.raises(DataError, match="a file has no configs"):
+        load_rows(tmp_path / "train.jsonl", config="all")
 
 
 def test_a_data_set_that_cannot_be_reached_is_one_line():
