@@ -133,8 +133,11 @@ def _unknown_field(name: str, sections: list[type[Section]]) -> str:
 
 def _either(messages: list[str]) -> str:
     """One message for the branches of a union: "must be a list or a valid string, got 3"."""
+    own = [text for text in messages if not text.startswith("must be ")]
+    if own:  # a branch that was taken as far as its own rules knows what is meant
+        return own[0]
     expected, got = zip(*(message.partition(", got ")[::2] for message in messages), strict=True)
-    if len(messages) == 1 or not all(text.startswith("must be ") for text in expected):
+    if len(messages) == 1:
         return messages[0]
     return " or ".join([expected[0], *(text.removeprefix("must be ") for text in expected[1:])]) + f", got {got[0]}"
 

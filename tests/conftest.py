@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -157,3 +157,26 @@ def onnx_greedy_tokens(graph: Path, prompt: Sequence[int], count: int) -> list[i
         past = {name.replace("present", "past_key_values"): value for name, value in result.items() if name != "logits"}
         ids.append(int(result["logits"][0, -1].argmax()))
     return ids[len(prompt) :]
+
+
+@pytest.fixture
+def tiny_llama() -> Any:
+    """A random Llama of two layers over 1,000 ids, in float32 and in training mode."""
+    from smolkit.models.initial import build_model, initialize
+    from smolkit.models.zoo import ModelSpec
+
+    spec = ModelSpec(
+        name="tiny",
+        hub_id="",
+        hidden=32,
+        ffn=64,
+        layers=2,
+        heads=4,
+        kv_heads=2,
+        vocab=1000,
+        rope_theta=1e4,
+        context=512,
+    )
+    model = build_model(spec.config())
+    initialize(model, 0, 0.1, scale_residuals=True)
+    return model.train()

@@ -18,7 +18,7 @@ from smolkit import __version__, assets
 
 pytest.importorskip("hatchling", reason="the wheel is built with hatchling: pip install 'smolkit[dev]'")
 
-EXTRAS = {"bundled", "gguf", "onnx", "apps", "vision", "distributed", "eval", "track", "dev", "all"}
+EXTRAS = {"bundled", "gguf", "onnx", "data", "apps", "vision", "distributed", "eval", "track", "dev", "all"}
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,12 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "pretrain": Entry("smolkit.cli.pretrain", "Train a model from text, by a recipe."),
     "finetune": Entry("smolkit.cli.finetune", "Fine-tune a model on a task, by a recipe."),
+    "chat": Entry("smolkit.cli.chat", "Talk with a model in the terminal."),
     "extract": Entry("smolkit.cli.extract", "Fill a template from documents."),
     "eval": Entry("smolkit.cli.evaluate", "Measure a model, or predictions that any system made."),
+    "plot": Entry("smolkit.cli.plot", "Draw the curves of a run."),
     "export": Entry("smolkit.cli.export", "Convert a model for a runtime, and prove that it kept its numbers."),
     "serve": Entry("smolkit.cli.serve", "Serve an exported page on this machine."),
     "data": Entry("smolkit.cli.data", "Make rows for training, or check your own."),

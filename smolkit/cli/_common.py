@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from smolkit.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +54,24 @@ def keep_threads_awake() -> None:
     several times as long.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "active")
+
+
+def read_text(file: str) -> str:
+    """The text of a file, or of stdin where it is called -. Raises DataError where it cannot be read."""
+    path = Path(file)
+    try:
+        text = sys.stdin.read() if file == "-" else path.read_text(encoding="utf-8")
+        text.encode()  # where the locale is C, stdin hides bytes that are no UTF-8 in halves of surrogate pairs
+        return text
+    except UnicodeError as exc:
+        raise DataError(
+            "not UTF-8 text", where="stdin" if file == "-" else file, fix="Convert it, as with iconv -t utf-8"
+        ) from exc
+    except OSError as exc:
+        known = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = None if path.exists() else nearest(path.name, known)
+        fix = f"Did you mean {path.with_name(near)}?" if near else None
+        raise DataError(f"cannot be read ({exc.strerror})", where=file, fix=fix) from exc
 
 
 def _plain(value: Any) -> object:

@@ -122,9 +122,9 @@ def command(
 
 def _default_model() -> str:
     """What `smolkit finetune` writes where nothing is said, if it is there; else the bundled model."""
-    from smolkit.cli.finetune import DEFAULT_RECIPES
+    from smolkit.train.tasks import default_recipe
 
-    trained = Path("out") / Path(DEFAULT_RECIPES["extraction"]).stem
+    trained = Path("out") / Path(default_recipe()).stem
     return str(trained) if trained.is_dir() else "bundled"
 
 

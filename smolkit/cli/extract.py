@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolkit.cli._common import Dtype, Runtime, keep_threads_awake
-from smolkit.errors import DataError, SmolkitError, TemplateError
+from smolkit.cli._common import Dtype, Runtime, keep_threads_awake, read_text
+from smolkit.errors import SmolkitError, TemplateError
 
 if TYPE_CHECKING:
     from smolkit.extraction.template import Template
@@ -109,23 +108,4 @@ def _inputs(files: list[str], template: Template | None) -> Iterator[tuple[str |
             continue
         if template is None:
             raise TemplateError("a text needs a template", where=file, fix="Add --template FILE")
-        yield None, Request(_read_text(file), template)
-
-
-def _read_text(file: str) -> str:
-    path = Path(file)
-    try:
-        text = sys.stdin.read() if file == "-" else path.read_text(encoding="utf-8")
-        text.encode()  # where the locale is C, stdin hides bytes that are no UTF-8 in halves of surrogate pairs
-        return text
-    except UnicodeError as exc:
-        raise DataError(
-            "not UTF-8 text", where="stdin" if file == "-" else file, fix="Convert it, as with iconv -t utf-8"
-        ) from exc
-    except OSError as exc:
-        from smolkit.errors import nearest
-
-        known = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = None if path.exists() else nearest(path.name, known)
-        fix = f"Did you mean {path.with_name(near)}?" if near else None
-        raise DataError(f"cannot be read ({exc.strerror})", where=file, fix=fix) from exc
+        yield None, Request(read_text(file), template)

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, keep_threads_awake, print_json, progress_console
-from smolkit.errors import SmolkitError
 
 
 def command(
     recipe: Annotated[str | None, typer.Argument(help="A recipe file or the name of a shipped one.")] = None,
-    task: Annotated[str, typer.Option(help="What to learn.")] = "extraction",
+    task: Annotated[
+        str | None, typer.Option(help="What to learn: extraction, chat or dpo; by default what the recipe says.")
+    ] = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="Rows to train on, instead of the recipe's.")] = None,
     dev: Annotated[list[str] | None, typer.Option("--dev", help="Rows to measure on while training.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the model goes; default out/RECIPE.")] = None,
@@ -24,20 +25,16 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a model: print the plan, train, and write one Hugging Face directory with its card and manifest."""
-    if task not in DEFAULT_RECIPES:
-        raise SmolkitError(f"unknown task {task!r}", given=task, known=DEFAULT_RECIPES)
     import json
 
     keep_threads_awake()
-    from smolkit.recipe import load_recipe
-    from smolkit.train.recipe import FinetuneRecipe
+    from smolkit.train.tasks import default_recipe, load_task_recipe
 
-    name = recipe or DEFAULT_RECIPES[task]
     rows = [f"data.{part}={json.dumps([{'path': path} for path in paths])}" for part, paths in
             (("train", data), ("dev", dev)) if paths]  # fmt: skip
-    loaded = load_recipe(FinetuneRecipe, name, [*rows, f"task={task}", *(overrides or [])])
+    loaded = load_task_recipe(recipe, task, [*rows, *(overrides or [])])
 
-    destination = out or Path("out") / Path(name).stem
+    destination = out or Path("out") / Path(recipe or default_recipe(task)).stem
     if not plan_only:
         from smolkit.manifest import check_destination
 
@@ -60,6 +57,3 @@ def command(
         print_json({"model": str(destination), **scores})
     else:
         console.print(f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()))
-
-
-DEFAULT_RECIPES = {"extraction": "finetune/extraction-135m"}

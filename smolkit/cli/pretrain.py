@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, keep_threads_awake, print_json, progress_console
+from smolkit.cli._common import (
+    AsJson,
+    Overrides,
+    Overwrite,
+    PlanOnly,
+    keep_threads_awake,
+    print_json,
+    progress_console,
+    result_console,
+)
 
 
 def command(
@@ -35,18 +44,18 @@ def command(
     keep_threads_awake()  # before torch loads
     from smolkit.train.corpora import corpus_maker
     from smolkit.train.parallel import open_world
-    from smolkit.train.pretrain import Branch, open_run, read_branch, run_directory, train
+    from smolkit.train.pretrain import Branch, open_run, plan_run, read_branch, run_directory, train
 
     console = progress_console()
     with open_world() as world:
         begun = Branch.of(branch) if branch else read_branch(run_directory(destination)) if resume else None
-        run = open_run(chosen, world, branch=begun, make=None if plan_only else corpus_maker(chosen, console))
-        if world.leads and not (as_json and plan_only):
-            run.plan.print(console)
         if plan_only:
-            if as_json:
-                print_json(run.plan.as_dict())
+            plan = plan_run(chosen, world, begun)
+            print_json(plan.as_dict()) if as_json else plan.print(result_console())
             return
+        run = open_run(chosen, world, branch=begun, make=corpus_maker(chosen, console))
+        if world.leads:
+            run.plan.print(console)
         scores = train(run, destination, world, console=console, resume=resume, overwrite=overwrite)
         if not world.leads:
             return

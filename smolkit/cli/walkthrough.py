@@ -71,14 +71,14 @@ def _walk(out: Path, recipe_name: str, documents: int, console: Console) -> dict
     from smolkit.recipe import load_recipe
     from smolkit.registry import require
     from smolkit.train import finetune
-    from smolkit.train.recipe import FinetuneRecipe
+    from smolkit.train.extraction import ExtractionRecipe
 
     say, show = _speakers(console)
     model, exported = out / "model", out / "gguf"
     # What can be wrong is known before the first document is read, which takes minutes.
     for module in ("gguf", "llama_cpp"):
         require(module, extra="gguf", why="the export at the end")
-    recipe = load_recipe(FinetuneRecipe, recipe_name)
+    recipe = load_recipe(ExtractionRecipe, recipe_name)
     for destination in (model, exported):
         check_destination(destination, inputs=[recipe.model])
     run = finetune.open_run(recipe)

@@ -195,7 +195,7 @@ def _ids(row: Row | str, tokenizer: PreTrainedTokenizerFast, prompt_format: str 
     layout = get_format(prompt_format)
     if row.output is None:
         return encode_prompt(layout, row.template, row.text, encode)
-    return encode_example(row, layout, encode).ids
+    return list(encode_example(row, layout, encode).ids)
 
 
 def _without_format(row: Row, tokenizer: PreTrainedTokenizerFast) -> str:

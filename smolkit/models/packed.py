@@ -245,19 +245,9 @@ def _attend_varlen(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows
     """All rows in PyTorch's flash kernel for sequences of many lengths."""
     from torch.nn.attention.varlen import varlen_attn
 
-    grouped = k.shape[1] != q.shape[1]
-    out = varlen_attn(
-        q,
-        k,
-        v,
-        rows.bounds,
-        rows.bounds,
-        rows.longest,
-        rows.longest,
-        scale=1.0,
-        window_size=(-1, 0),
-        enable_gqa=grouped,
-    )
+    assert rows.bounds is not None
+    grouped, bounds, longest = k.shape[1] != q.shape[1], rows.bounds, rows.longest
+    out = varlen_attn(q, k, v, bounds, bounds, longest, longest, scale=1.0, window_size=(-1, 0), enable_gqa=grouped)
     assert isinstance(out, torch.Tensor)
     return out
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from smolkit.registry import Registry
 
 if TYPE_CHECKING:
+    from smolkit.runtime.decoding import Backend
     from smolkit.runtime.extractor import Extractor
 
 RUNTIMES = Registry(
@@ -31,16 +32,25 @@ def open_extractor(
     """An extractor for a model by any of its names: bundled, directory, Hub id, GGUF or ONNX file, export
     directory.
 
-    Without a `runtime`, `default_runtime` chooses. `dtype` is what a model's own weights are to be: int8 asks for ONNX
-    Runtime, any other type for torch.
-    `prompt_format` overrides the one that the model says it was trained with.
+    `prompt_format` overrides the one that the model says it was trained with; the rest is `open_backend`'s.
     """
     from smolkit.runtime.extractor import Extractor
 
+    return Extractor(open_backend(model, runtime=runtime, dtype=dtype, threads=threads), prompt_format)
+
+
+def open_backend(
+    model: str | Path, *, runtime: str | None = None, dtype: str = "auto", threads: int | None = None
+) -> Backend:
+    """What computes a model's logits.
+
+    Without a `runtime`, `default_runtime` chooses. `dtype` is what a model's own weights are to be: int8 asks for ONNX
+    Runtime, any other type for torch.
+    """
     of_type = {"auto": "", "int8": "onnx"}.get(dtype, "torch")
     name = runtime or of_type or default_runtime(model)
-    backend = RUNTIMES.load(name).open(model, dtype=dtype, threads=threads)
-    return Extractor(backend, prompt_format)
+    backend: Backend = RUNTIMES.load(name).open(model, dtype=dtype, threads=threads)
+    return backend
 
 
 def default_runtime(model: str | Path) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
     from numpy.typing import NDArray
 
+    from smolkit.data.chat import ChatTemplate
+
 _ENDS_IN_FOUR = re.compile(r"(.{1,300}?)\1{3}\Z", re.DOTALL)
 
 
@@ -54,6 +56,9 @@ class Backend(Protocol):
 
         An empty list leaves a finished sequence alone; its row of the result means nothing.
         """
+
+    def chat_template(self) -> ChatTemplate | None:
+        """How the model's files say that conversations are written; None where they do not."""
 
     def close(self) -> None: ...
 

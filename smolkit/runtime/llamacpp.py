@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smolkit.data.chat import ChatTemplate
 from smolkit.errors import ModelError, RuntimeUnavailable, nearest
 from smolkit.manifest import prove
 from smolkit.registry import require
@@ -109,6 +110,12 @@ class LlamaCppBackend:
             logits[sequence - 1] = found
         return logits
 
+    def chat_template(self) -> ChatTemplate | None:
+        text = self._metadata("tokenizer.chat_template")
+        ids = {"bos_token": self.api.llama_vocab_bos(self.vocab), "eos_token": self.api.llama_vocab_eos(self.vocab)}
+        tokens = {name: self._piece(token).decode() if token >= 0 else None for name, token in ids.items()}
+        return ChatTemplate(text, tokens) if text else None
+
     def close(self) -> None:
         if self.context is not None:
             self.api.llama_batch_free(self.batch)
@@ -168,6 +175,9 @@ class LlamaCppBackend:
     def _metadata(self, key: str) -> str | None:
         buffer = ctypes.create_string_buffer(256)
         size = self.api.llama_model_meta_val_str(self.model, key.encode(), buffer, len(buffer))
+        if size >= len(buffer):
+            buffer = ctypes.create_string_buffer(size + 1)
+            self.api.llama_model_meta_val_str(self.model, key.encode(), buffer, len(buffer))
         return buffer.value.decode() if size >= 0 else None
 
     def _piece(self, token: int) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smolkit.data.batches import MIN_SHARED, common_prefix
+from smolkit.data.chat import ChatTemplate
 from smolkit.errors import ModelError, RuntimeUnavailable
 from smolkit.models.resolve import resolve
 from smolkit.runtime.onnx_files import OnnxFiles, is_export
@@ -86,6 +87,9 @@ class OnnxBackend:
 
     def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:
         return self._sequences.append(tokens)
+
+    def chat_template(self) -> ChatTemplate | None:
+        return self.files.chat_template()
 
     def close(self) -> None:
         del self._sequences

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from smolkit.data.chat import ChatTemplate
 from smolkit.errors import ModelError, RuntimeUnavailable, nearest
 from smolkit.manifest import NAMES, prove, read_optional
 from smolkit.models import load_tokenizer
@@ -63,6 +64,19 @@ class OnnxFiles:
             raise ModelError("no tokenizer.json here, which constrained decoding needs", where=str(directory))
         found = cls._of(directory, tokenizer, [directory], fused=True)
         return replace(found, end_ids=found.end_ids | ({end} - {None}))
+
+    def chat_template(self) -> ChatTemplate | None:
+        """The template beside the tokenizer, in a file of its own or in tokenizer_config.json."""
+        home = self.tokenizer.parent
+        config = _json(home / "tokenizer_config.json")
+        text = config.get("chat_template")
+        if isinstance(text, list):  # several, by name
+            text = next((one.get("template") for one in text if one.get("name") == "default"), None)
+        file = home / "chat_template.jinja"
+        if file.is_file():
+            text = file.read_text(encoding="utf-8")
+        tokens = {name: _token(config.get(name)) for name in ("bos_token", "eos_token")}
+        return ChatTemplate(text, tokens) if text else None
 
     @classmethod
     def _of(cls, graph: Path, tokenizer: Path, homes: list[Path], *, fused: bool) -> OnnxFiles:
@@ -157,6 +171,11 @@ def _config(home: Path) -> dict[str, Any]:
             fix="Copy them from the export",
         )
     return {"context": context, "ends": [ids] if isinstance(ids, int) else ids}
+
+
+def _token(value: Any) -> str | None:
+    """A token as tokenizer_config.json writes it: text, or an object that holds it."""
+    return value.get("content") if isinstance(value, dict) else value
 
 
 def _json(file: Path) -> dict[str, Any]:

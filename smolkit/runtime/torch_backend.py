@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from smolkit.data.batches import MIN_SHARED, common_prefix
+from smolkit.data.chat import ChatTemplate
 from smolkit.data.render import TokenizerEncoder
 from smolkit.manifest import read_optional
 from smolkit.models import load_model, load_tokenizer, resolve
@@ -94,6 +95,12 @@ class TorchBackend:
     @torch.inference_mode()
     def append(self, tokens: Sequence[list[int]]) -> NDArray[np.float32]:
         return self._logits(tokens, self._rows)
+
+    def chat_template(self) -> ChatTemplate | None:
+        text = self.tokenizer.chat_template
+        text = text.get("default") if isinstance(text, dict) else text
+        tokens = {"bos_token": self.tokenizer.bos_token, "eos_token": self.tokenizer.eos_token}
+        return ChatTemplate(text, tokens) if text else None
 
     def close(self) -> None:
         self.forget()

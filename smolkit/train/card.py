@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from smolkit import __version__
 from smolkit.recipe import Plan, resolved
 from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.tasks import task_of
 
 
 def model_card(recipe: FinetuneRecipe, plan: Plan, scores: Mapping[str, Any]) -> str:
@@ -19,17 +19,15 @@ def model_card(recipe: FinetuneRecipe, plan: Plan, scores: Mapping[str, Any]) ->
     planned = "\n".join(
         f"| {line.name.replace('_', ' ')} | {_shown(line.value)} | {line.note} |" for line in plan.lines
     )
+    task = task_of(recipe)
+    about, explained = task.card(recipe, list(scores))
     return f"""---
 {yaml.safe_dump(header, sort_keys=False).strip()}
 ---
 
-# {recipe.task.capitalize()} model from {recipe.model}
+# {task.title} from {recipe.model}
 
-Fills a JSON template from a text. Fine-tuned ({recipe.method}) with smolkit {__version__}; its prompt format is
-`{recipe.prompt_format}`, which smolkit reads from `smolkit.json` and follows by itself.
-
-    smolkit extract --model DIRECTORY --template template.json document.txt
-    smolkit export DIRECTORY --target gguf --out DIRECTORY-gguf
+{about}
 
 ## Measured
 
@@ -37,7 +35,7 @@ Fills a JSON template from a text. Fine-tuned ({recipe.method}) with smolkit {__
 |---|---|
 {figures}
 
-{_explained(recipe, scores)}`curves.png` shows the run.
+{explained}`curves.png` shows the run.
 
 ## Plan
 
@@ -51,13 +49,6 @@ Fills a JSON template from a text. Fine-tuned ({recipe.method}) with smolkit {__
 {yaml.safe_dump(resolved(recipe), sort_keys=False, allow_unicode=True).strip()}
 ```
 """
-
-
-def _explained(recipe: FinetuneRecipe, scores: Mapping[str, Any]) -> str:
-    if "dev_f1" not in scores:
-        return ""
-    rows = f"the first {recipe.dev.rows} of the recipe's dev rows"
-    return f"`dev_f1` is micro F1 Levenshtein on {rows}, or all where fewer, by constrained greedy decoding; "
 
 
 def _shown(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def _plot_loss(axes: Any, lines: Sequence[dict[str, Any]], metrics: Sequence[dic
     spikes = [(line["step"], line["loss"]) for line in lines if line.get("spike")]
     if spikes:
         axes.plot(*zip(*spikes, strict=True), "v", color="tab:red", label="spike")
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         if before["stage"] != after["stage"]:
             axes.axvline(after["step"], color="gray", linestyle=":", linewidth=1)
             axes.annotate(after["stage"], (after["step"], max(values)), fontsize=8, rotation=90, va="top")
@@ -68,8 +69,7 @@ def _plot_rate(axes: Any, lines: Sequence[dict[str, Any]]) -> None:
     right.plot(steps, smoothed(norms), color="tab:purple", label="gradient norm")
     right.set_ylabel("gradient norm")
     right.set_yscale("log")
-    handles, names = (one + other for one, other in zip(*(a.get_legend_handles_labels() for a in (axes, right))))
-    axes.legend(handles, names)
+    axes.legend(handles=[*axes.get_lines(), *right.get_lines()[1:]])
     axes.set_title("learning rate and gradient norm")
 
 

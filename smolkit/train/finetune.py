@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from rich.console import Console
 
-from smolkit.data.rows import Row
 from smolkit.errors import ManifestError, ModelError, SmolkitError
-from smolkit.extraction.metric import aggregate, score
 from smolkit.manifest import Manifest, Source, read, staged, staged_file, write
 from smolkit.models import load_model, resolve, save_model
 from smolkit.models.device import keep_freed_memory, pick_dtype
@@ -29,6 +27,7 @@ from smolkit.train.card import model_card
 from smolkit.train.ledger import METRICS, Ledger, plot_curves, read_metrics
 from smolkit.train.prepare import Prepared, make_plan, prepare
 from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.tasks import task_of
 from smolkit.train.trl_adapter import AnswerTrainer, add_lora, checkpoint_callback, merge_lora
 
 if TYPE_CHECKING:
@@ -76,22 +75,28 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
         run_dir = out.with_name(out.name + ".run")
         tracker = _tracker(recipe, out.name)
         checkpoint = _open_run_dir(run_dir, prepared, resume=resume, overwrite=overwrite, console=console)
-        measure = _measurer(prepared, run.model, prepared.dev[: recipe.dev.rows]) if prepared.dev else None
-        ledger = Ledger(run_dir, prepared.step_tokens, console, tracker)
+        task = task_of(recipe)
+        if torch.cuda.is_available():
+            run.model.to("cuda")  # as the trainer does later: an objective may ask the initial weights
+        objective = task.objective(prepared, run.model, run_dir, console)
+        measure = task.measure(prepared, run.model, run_dir) if prepared.dev else None
+        ledger = Ledger(run_dir, prepared.step_tokens, console, tracker, objective.names)
         trainer = AnswerTrainer(
             run.model,
             prepared.tokenizer,
             recipe,
             prepared.steps,
-            prepared.examples,
+            objective,
             run_dir,
             callbacks=[ledger, checkpoint_callback()],
             measure=measure,
+            best=task.best,
         )
         with ledger.progress:  # stops when the run is cut off, too
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        scores = {"dev_f1": measure(len(prepared.steps))["eval_f1"]} if measure else {}
-        scores |= _training_figures(read_metrics(run_dir / METRICS))
+        measured = measure(len(prepared.steps)) if measure else {}
+        scores: dict[str, Any] = {f"dev_{name.removeprefix('eval_')}": value for name, value in measured.items()}
+        scores |= _training_figures(read_metrics(run_dir / METRICS), objective.names)
         _write_result(run, staging, run_dir, scores)
     shutil.rmtree(run_dir)
     return scores
@@ -111,11 +116,11 @@ def _write_result(run: Run, staging: Path, run_dir: Path, scores: dict[str, Any]
         staging,
         Manifest(
             kind="model",
-            prompt_format=recipe.prompt_format,
+            prompt_format=prepared.prompt_format,
             recipe=resolved(recipe),
             sources=tuple(_sources(recipe)),
             scores=scores,
-            details={"plan": run.plan.as_dict(), "skipped_rows": prepared.skipped},
+            details={"plan": run.plan.as_dict(), "skipped_rows": prepared.skipped, "bad_rows": prepared.bad_rows},
         ),
     )
 
@@ -147,35 +152,11 @@ def _merged(model: PeftModel, prepared: Prepared) -> PreTrainedModel:
     return merged
 
 
-def _measurer(prepared: Prepared, model: Any, rows: Sequence[Row]) -> Callable[[int], dict[str, float]]:
-    """A function that scores the model as it is on the dev rows, by constrained greedy decoding."""
-    from smolkit.runtime.extractor import Extractor, Request
-    from smolkit.runtime.torch_backend import TorchBackend
-
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    backend = TorchBackend(base, prepared.tokenizer, prompt_format=prepared.recipe.prompt_format)
-    extractor = Extractor(backend)
-    requests = [Request(row.text, row.template) for row in rows]
-
-    def measure(step: int) -> dict[str, float]:
-        base.eval()
-        backend.forget()
-        answers = extractor.extract_many(requests, max_new_tokens=prepared.recipe.dev.max_new_tokens)
-        scores = [
-            score(row.output, answer.output or {}, template=row.template, accepted=row.accepted, text=row.text)
-            for row, answer in zip(rows, answers, strict=True)
-        ]
-        backend.forget()
-        return {"eval_f1": aggregate(scores).micro.f1}
-
-    return measure
-
-
-def _training_figures(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _training_figures(metrics: Sequence[dict[str, Any]], figures: Sequence[str]) -> dict[str, Any]:
     lines = [line for line in metrics if "loss" in line]
     last = lines[-10:]
     return {
-        "final_loss": round(sum(line["loss"] for line in last) / len(last), 4),
+        **{f"final_{name}": round(sum(line[name] for line in last) / len(last), 4) for name in ("loss", *figures)},
         "training_seconds": round(sum(line["seconds"] for line in lines), 1),
         "tokens_per_second": round(lines[-1]["tokens"] / sum(line["seconds"] for line in lines), 1),
         "peak_memory_gib": max(line["memory_gib"] for line in lines),
@@ -218,8 +199,8 @@ def _open_run_dir(run_dir: Path, prepared: Prepared, *, resume: bool, overwrite:
 def _identity(prepared: Prepared) -> str:
     """A hash over the recipe and every token and step: two runs with the same one do the same."""
     digest = hashlib.sha256(json.dumps(resolved(prepared.recipe), sort_keys=True).encode())
-    for example in prepared.examples:
-        digest.update(json.dumps([example.ids, example.prompt_length]).encode())
+    for example in [*prepared.examples, *(row for row in prepared.dev if hasattr(row, "identity"))]:
+        digest.update(json.dumps(example.identity).encode())
     return digest.hexdigest()
 
 

@@ -22,11 +22,15 @@ from smolkit.manifest import staged_file
 
 METRICS = "metrics.jsonl"
 
+MEASURED = {"eval_f1": "dev F1", "eval_reward_accuracy": "dev accuracy", "eval_loss": "dev loss"}
+"""What the progress bar says of the dev rows: the first of these that is measured."""
+
 
 class Ledger(TrainerCallback):
     """Writes metrics.jsonl, and shows progress while its `progress` is open as a context.
 
-    `step_tokens` holds the unpadded tokens of every planned step. A loss that is no number ends the run.
+    `step_tokens` holds the unpadded tokens of every planned step, `figures` the names of what the task logs of each
+    besides the loss. A loss that is no number ends the run.
     """
 
     def __init__(
@@ -35,11 +39,13 @@ class Ledger(TrainerCallback):
         step_tokens: Sequence[int],
         console: Console,
         track: Callable[[dict[str, Any]], None] | None = None,
+        figures: Sequence[str] = (),
     ):
         self.path = run_dir / METRICS
         self.step_tokens = step_tokens
         self.console = console
         self.track = track
+        self.figures = figures
         self.progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -58,7 +64,7 @@ class Ledger(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.first_step = state.global_step
-        _keep_until(self.path, state.global_step)
+        keep_until(self.path, state.global_step)
         self.progress.update(self.bar, completed=state.global_step)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -67,9 +73,10 @@ class Ledger(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
         if "loss" in logs:
             self._write(self._training_line(state.global_step, logs))
-        elif "eval_f1" in logs:
-            self.last_measured = f" dev F1 {logs['eval_f1']:.3f}"
-            self._write({"step": state.global_step, **logs})
+        elif measured := {name: value for name, value in logs.items() if name.startswith("eval_")}:
+            name = next((name for name in MEASURED if name in measured), next(iter(measured)))
+            self.last_measured = f" {MEASURED.get(name, name)} {measured[name]:.3f}"
+            self._write({"step": state.global_step, **measured})
 
     def _training_line(self, step: int, logs: dict[str, float]) -> dict[str, Any]:
         if not math.isfinite(logs["loss"]):
@@ -90,6 +97,7 @@ class Ledger(TrainerCallback):
         return {
             "step": step,
             "loss": logs["loss"],
+            **{name: round(logs[name], 5) for name in self.figures},
             "learning_rate": logs["learning_rate"],
             "gradient_norm": logs["grad_norm"],
             "tokens": sum(self.step_tokens[:step]),
@@ -121,28 +129,65 @@ def peak_memory_gib() -> float:
 
 
 def plot_curves(metrics: Sequence[dict[str, Any]], file: Path) -> None:
-    """Loss, and F1 on the dev rows where it was measured, against the step, as a PNG."""
+    """What the record holds against the step, as a PNG: the loss, what was measured on dev rows, and rewards."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    losses = [(line["step"], line["loss"]) for line in metrics if "loss" in line]
-    scores = [(line["step"], line["eval_f1"]) for line in metrics if "eval_f1" in line]
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(*zip(*losses, strict=True), color="tab:blue", alpha=0.25)
-    axes.plot(*zip(*_smoothed(losses), strict=True), color="tab:blue", label="loss (mean of 10 steps)")
-    axes.set_xlabel("optimizer step")
-    axes.set_ylabel("loss per answer token")
+    preferences = any("reward_margin" in line for line in metrics)
+    figure = Figure(figsize=(8, 10 if preferences else 4.5), layout="constrained")
+    panels = figure.subplots(3, sharex=True) if preferences else [figure.subplots()]
+    _draw_loss(panels[0], metrics, "pair" if preferences else "answer token")
+    if preferences:
+        _draw_rewards(panels[1], panels[2], metrics)
+    panels[-1].set_xlabel("optimizer step")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.savefig(file, dpi=120)
+
+
+def _draw_loss(axes: Any, metrics: Sequence[dict[str, Any]], unit: str) -> None:
+    _draw(axes, metrics, "loss", "loss", "tab:blue")
+    _draw_measured(axes, metrics, "eval_loss", "dev loss")
+    axes.set_ylabel(f"loss per {unit}")
     axes.set_ylim(bottom=0)
     handles, names = axes.get_legend_handles_labels()
-    if scores:
+    place = "best"
+    if any("eval_f1" in line for line in metrics):
+        place = "center right"  # a legend sees the curves of its own axes alone
         right = axes.twinx()
-        right.plot(*zip(*scores, strict=True), "o-", color="tab:orange", label="dev micro F1")
+        _draw_measured(right, metrics, "eval_f1", "dev micro F1")
         right.set_ylabel("F1 Levenshtein")
         right.set_ylim(0, 1)
         more_handles, more_names = right.get_legend_handles_labels()
         handles, names = handles + more_handles, names + more_names
-    axes.legend(handles, names, loc="center right")
-    figure.savefig(file, dpi=120)
+    axes.legend(handles, names, loc=place)
+
+
+def _draw_rewards(rewards: Any, accuracy: Any, metrics: Sequence[dict[str, Any]]) -> None:
+    _draw(rewards, metrics, "reward_margin", "margin", "tab:blue")
+    _draw(rewards, metrics, "reward_chosen", "chosen", "tab:green")
+    _draw(rewards, metrics, "reward_rejected", "rejected", "tab:red")
+    _draw_measured(rewards, metrics, "eval_reward_margin", "dev margin")
+    rewards.axhline(0, color="grey", linewidth=0.8)
+    rewards.set_ylabel("reward")
+    _draw(accuracy, metrics, "reward_accuracy", "accuracy", "tab:blue")
+    _draw_measured(accuracy, metrics, "eval_reward_accuracy", "dev accuracy")
+    accuracy.axhline(0.5, color="grey", linewidth=0.8)
+    accuracy.set_ylim(0, 1.02)
+    accuracy.set_ylabel("chosen gained more than rejected")
+    for axes in (rewards, accuracy):
+        axes.legend(loc="best")
+
+
+def _draw(axes: Any, metrics: Sequence[dict[str, Any]], name: str, label: str, color: str) -> None:
+    points = [(line["step"], line[name]) for line in metrics if name in line]
+    axes.plot(*zip(*points, strict=True), color=color, alpha=0.25)
+    axes.plot(*zip(*_smoothed(points), strict=True), color=color, label=f"{label} (mean of 10 steps)")
+
+
+def _draw_measured(axes: Any, metrics: Sequence[dict[str, Any]], name: str, label: str) -> None:
+    points = [(line["step"], line[name]) for line in metrics if name in line]
+    if points:
+        axes.plot(*zip(*points, strict=True), "o-", color="tab:orange", label=label)
 
 
 def _smoothed(points: Sequence[tuple[int, float]], width: int = 10) -> list[tuple[int, float]]:
@@ -151,7 +196,7 @@ def _smoothed(points: Sequence[tuple[int, float]], width: int = 10) -> list[tupl
     return [(step, sum(window) / len(window)) for (step, _), window in zip(points, means, strict=True)]
 
 
-def _keep_until(path: Path, step: int) -> None:
+def keep_until(path: Path, step: int) -> None:
     """Drop what a cut-off run wrote after the checkpoint that the run now continues from."""
     if not path.is_file():
         return

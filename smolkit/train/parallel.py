@@ -11,14 +11,14 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, Shard
 
 from smolkit.errors import SmolkitError
@@ -34,7 +34,7 @@ class World:
 
     rank: int = 0
     size: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     writers: dist.ProcessGroup | None = None
     """The group in which checkpoints are written, beside the run's own exchanges."""
 
@@ -91,6 +91,7 @@ def open_world() -> Iterator[World]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         writers = dist.new_group(backend="gloo")
+        assert isinstance(writers, dist.ProcessGroup)
         yield World(dist.get_rank(), size, device, writers)
     finally:
         dist.destroy_process_group()
@@ -111,7 +112,7 @@ def share_out(model: LanguageModel, kind: str, world: World, dtype: torch.dtype)
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)
     for module in model.modules():
-        if hasattr(module, "set_gradient_divide_factor"):
+        if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no other
 
@@ -158,7 +159,7 @@ def _fingerprint(parameter: torch.Tensor) -> _Fingerprint:
     place: tuple[int, ...] = ()
     local = parameter.detach()
     if isinstance(local, DTensor):
-        coordinate = local.device_mesh.get_coordinate() or []
+        coordinate: Any = local.device_mesh.get_coordinate() or ()
         place = tuple(
             at for at, placement in zip(coordinate, local.placements, strict=True) if isinstance(placement, Shard)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -106,7 +106,10 @@ def advice(
     recipe: PretrainRecipe, spec: ModelSpec, dtype: torch.dtype, ranks: int, available: float | None, *, cuda: bool
 ) -> str:
     """The settings that would fit in `available` bytes, the least change first, as something to type."""
-    trials = [("", {}), ("--set activation_checkpointing=true", {"activation_checkpointing": True})]
+    trials: list[tuple[str, dict[str, Any]]] = [
+        ("", {}),
+        ("--set activation_checkpointing=true", {"activation_checkpointing": True}),
+    ]
     if ranks > 1 and recipe.parallel.kind == "ddp":
         trials.append(
             (
@@ -142,13 +145,14 @@ def plan_cost(
     """Add FLOPs, time and cost to a plan."""
     flops = sum(stage.tokens * flops_per_token(spec, stage.sequence)[0] for stage in mixture.stages)
     plan.add("training_flops", float(flops), "6 N + 12 L d s per token, embedding counted once")
-    rate, origin = peak
-    seconds = flops / (rate * ranks * recipe.hardware.mfu)
-    assumed = f"at {recipe.hardware.mfu:.0%} of {rate / 1e12:,.3g} TFLOP/s on {ranks} device{'s' * (ranks > 1)}"
-    plan.add("time_estimate", duration(seconds), f"{assumed} ({origin})")
-    if recipe.hardware.price_per_hour is not None:
-        cost = seconds / 3600 * ranks * recipe.hardware.price_per_hour
-        plan.add("cost_estimate", round(cost, 2), f"{recipe.hardware.price_per_hour:g} per device and hour")
+    assumed, ranks = recipe.hardware, recipe.hardware.devices or ranks
+    rate, origin = (assumed.peak_tflops * 1e12, "the recipe's hardware") if assumed.peak_tflops else peak
+    seconds = flops / (rate * ranks * assumed.mfu)
+    how = f"at {assumed.mfu:.0%} of {rate / 1e12:,.3g} TFLOP/s on {ranks} device{'s' * (ranks > 1)}"
+    plan.add("time_estimate", duration(seconds), f"{how} ({origin})")
+    if assumed.price_per_hour is not None:
+        cost = seconds / 3600 * ranks * assumed.price_per_hour
+        plan.add("cost_estimate", round(cost, 2), f"{assumed.price_per_hour:g} per device and hour")
 
 
 def duration(seconds: float) -> str:

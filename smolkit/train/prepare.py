@@ -1,32 +1,32 @@
 """From a recipe to what a run will do: rows read, rendered and checked, steps planned, the plan in figures.
 
-Nothing here trains. Every fault that would make a model never stop, learn its prompts or lose its answers is found
-before the first step, on the very batches that the run will use.
+Nothing here trains, and nothing here knows a task: each brings its rows and uses what is here. Every fault that would
+make a model never stop, learn its prompts or lose its answers is found before the first step, on the very batches
+that the run will use.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from smolkit.data.batches import Step, collate, plan_steps, share_prompts, shuffled_passes
-from smolkit.data.redraw import redraw
-from smolkit.data.render import IGNORED, Example, TokenizerEncoder, encode_example
-from smolkit.data.rows import Row, read_rows, validate_rows
-from smolkit.data.synth import generate
-from smolkit.errors import DataError, ModelError, RowErrors, locate
-from smolkit.extraction.prompt import PromptFormat, get_format
-from smolkit.models import load_tokenizer
+from smolkit.data.batches import Step, collate, plan_steps, share_prompts
+from smolkit.data.render import IGNORED
+from smolkit.errors import DataError, ModelError, RowErrors
+from smolkit.extraction.prompt import PromptFormat
 from smolkit.recipe import Plan
-from smolkit.train.recipe import FinetuneRecipe, Source
+from smolkit.train.recipe import Data, FinetuneRecipe, Source
+from smolkit.train.tasks import task_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _NAMED = 5
 """How many rows a message names before it counts the rest."""
+
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,28 @@ class Prepared:
 
     recipe: FinetuneRecipe
     tokenizer: PreTrainedTokenizerFast
-    prompt_format: PromptFormat
-    examples: list[Example]
-    """Each row, then each redrawn row of later passes."""
+    examples: list[Any]
+    """Each row as ids (`Example`, or `Pair` where answers are compared), then each redrawn row of later passes."""
     skipped: list[str]
     """Rows longer than `data.max_length`, as file:row."""
     rows_by_source: dict[str, int]
-    dev: list[Row]
+    dev: Sequence[Any]
+    """Rows to measure on, as the task's `measure` wants them."""
     steps: list[Step]
     redrawn: int = 0
     """How many of the examples are redrawn rows."""
+    prompt_format: str | None = None
+    """Id of the prompt format, for the manifest, where the task has one."""
+    bad_rows: list[str] = field(default_factory=list)
+    """Rows with faults that were left out because the recipe says so, as file:row."""
+
+    @property
+    def pad_id(self) -> int:
+        return int(self.tokenizer.pad_token_id)
 
     @property
     def lengths(self) -> list[int]:
-        return [len(example.ids) for example in self.examples]
+        return [example.length for example in self.examples]
 
     @property
     def step_tokens(self) -> list[int]:
@@ -64,46 +72,11 @@ class Prepared:
 
 def prepare(recipe: FinetuneRecipe) -> Prepared:
     """Read, render and check all rows and plan all steps. Raises SmolkitError for what cannot be trained on."""
-    tokenizer = load_tokenizer(recipe.model)
-    prompt_format = get_format(recipe.prompt_format)
-    choose_padding(tokenizer, prompt_format)
-    sources = [(source, read_source(source, recipe.seed)) for source in recipe.data.train]
-    rows, examples, skipped = _render(sources, prompt_format, tokenizer, recipe)
-    passes = shuffled_passes(len(examples), recipe.epochs, recipe.seed)
-    if recipe.data.redraw:
-        passes = _redrawn(passes, rows, examples, prompt_format, tokenizer, recipe)
-    steps = plan_steps(
-        [index for turn in passes for index in turn],
-        [len(example.ids) for example in examples],
-        rows_per_step=recipe.batch.rows,
-        micro_tokens=recipe.batch.micro_tokens,
-        pad_to=recipe.batch.pad_to,
-    )
-    steps = share_prompts(steps, examples, recipe.batch.pad_to)
-    if not steps:
-        raise DataError(f"{recipe.epochs:g} epochs of {len(rows)} rows are less than half a row")
-    prepared = Prepared(
-        recipe=recipe,
-        tokenizer=tokenizer,
-        prompt_format=prompt_format,
-        examples=examples,
-        skipped=skipped,
-        rows_by_source={source.name: len(rows) for source, rows in sources},
-        dev=[row for source in recipe.data.dev for row in read_source(source, recipe.seed)],
-        steps=steps,
-        redrawn=len(examples) - len(rows),
-    )
-    check_batches(prepared)
-    return prepared
+    return task_of(recipe).prepare(recipe)
 
 
-def read_source(source: Source, seed: int) -> list[Row]:
-    """The rows of a source; a sample is drawn by the seed and keeps the order of the file."""
-    if source.synth:
-        made = generate(source.synth.rows, source.synth.seed, source.synth.split, source.synth.level)
-        return validate_rows(list(made), source.name)
-    assert source.path is not None
-    rows = read_rows(source.path)
+def sample(rows: list[RowT], source: Source, seed: int) -> list[RowT]:
+    """As many rows as the source asks for, drawn by the seed, in the order of the file."""
     if source.rows is None:
         return rows
     if source.rows > len(rows):
@@ -112,56 +85,113 @@ def read_source(source: Source, seed: int) -> list[Row]:
     return [rows[index] for index in sorted(chosen)]
 
 
-def choose_padding(tokenizer: PreTrainedTokenizerFast, prompt_format: PromptFormat) -> int:
-    """Make padding a token that ends nothing, and return the id of the format's end marker.
+def keep_fitting(
+    rendered: Iterable[tuple[RowT, Any]], data: Data, tokens: Callable[[Any], int] = lambda example: len(example.ids)
+) -> tuple[list[RowT], list[Any], list[str]]:
+    """The rows that fit in `data.max_length` with their examples, and where the others stand.
 
-    A model whose padding is its end token learns from masked labels that answers never end.
+    Raises RowErrors naming them all where the recipe does not let them be skipped.
     """
-    vocabulary = tokenizer.get_vocab()
-    end_id = vocabulary.get(prompt_format.end)
+    kept: list[RowT] = []
+    examples: list[Any] = []
+    long: list[Any] = []
+    for row, example in rendered:
+        if tokens(example) > data.max_length:
+            long.append(example)
+        else:
+            kept.append(row)
+            examples.append(example)
+    if long and data.too_long == "refuse":
+        raise RowErrors(
+            [
+                DataError(
+                    f"{tokens(example)} tokens with its answer, over data.max_length = {data.max_length}",
+                    where=example.row,
+                    fix="Raise it, or set data.too_long=skip to train without such rows",
+                )
+                for example in long
+            ]
+        )
+    if not examples:
+        raise DataError(f"no row fits in data.max_length = {data.max_length} tokens")
+    return kept, examples, [example.row for example in long]
+
+
+def plan_run(
+    passes: Sequence[Sequence[int]], examples: Sequence[Any], recipe: FinetuneRecipe, *, share: bool
+) -> list[Step]:
+    """All steps of a run over the passes; `share` puts what the prompts of a micro-batch have in common there once."""
+    batch = recipe.batch
+    steps = plan_steps(
+        [index for turn in passes for index in turn],
+        [example.length for example in examples],
+        rows_per_step=batch.rows,
+        micro_tokens=batch.micro_tokens,
+        pad_to=batch.pad_to,
+    )
+    if not steps:
+        raise DataError(f"{recipe.epochs:g} epochs of {len(examples)} rows are less than half a row")
+    return share_prompts(steps, examples, batch.pad_to) if share else steps
+
+
+def choose_padding(tokenizer: PreTrainedTokenizerFast, prompt_format: PromptFormat) -> int:
+    """`end_with` the end marker of a prompt format, whose id is returned. Raises ModelError where it is no token."""
+    end_id = tokenizer.get_vocab().get(prompt_format.end)
     if end_id is None:
         raise ModelError(
             f"the end marker {prompt_format.end!r} of prompt format {prompt_format.id} is no token of this model",
             fix="Take a format for chat models, such as smolkit-1",
         )
-    tokenizer.eos_token = prompt_format.end
-    candidates = [tokenizer.pad_token, "<|endoftext|>", "<pad>", "<|pad|>", tokenizer.unk_token]
-    padding = next((token for token in candidates if token in vocabulary and vocabulary[token] != end_id), None)
-    if padding is None:
-        raise ModelError("no token of this model can serve as padding besides its end token")
-    tokenizer.pad_token = padding
+    end_with(tokenizer, prompt_format.end)
     return int(end_id)
 
 
+def end_with(tokenizer: PreTrainedTokenizerFast, end: str) -> None:
+    """Make the token `end` the one that ends answers, and padding one that ends nothing.
+
+    A model whose padding is its end token learns from masked labels that answers never end.
+    """
+    vocabulary = tokenizer.get_vocab()
+    tokenizer.eos_token = end
+    candidates = [tokenizer.pad_token, "<|endoftext|>", "<pad>", "<|pad|>", tokenizer.unk_token]
+    padding = next((token for token in candidates if token in vocabulary and token != end), None)
+    if padding is None:
+        raise ModelError("no token of this model can serve as padding besides its end token")
+    tokenizer.pad_token = padding
+
+
 def check_batches(prepared: Prepared) -> None:
-    """Prove on every batch of the first step that the labels are the answers, whole, with their end, and no more.
+    """Prove on every batch of the first step that the labels are the answers, whole, with their ends, and no more.
 
     Raises DataError naming the first row where they are not.
     """
-    tokenizer, prompt_format = prepared.tokenizer, prepared.prompt_format
-    end_id, pad_id = tokenizer.convert_tokens_to_ids(prompt_format.end), tokenizer.pad_token_id
+    end_id, pad_id = prepared.tokenizer.eos_token_id, prepared.pad_id
     if pad_id == end_id:
         raise DataError("padding and end of answer are one token, so the model would not learn to stop")
     for micro in prepared.steps[0]:
         batch = collate(micro, prepared.examples, pad_id)
-        start = batch["shared"]
+        start = shared = batch["shared"]
         if bool((batch["labels"][:start] != IGNORED).any()):
             raise DataError("the prompt carries labels", where=prepared.examples[micro.rows[0]].row)
         for row in micro.rows:
             example = prepared.examples[row]
-            own = len(example.ids) - batch["shared"]
-            here = slice(start, start + own)
+            here = slice(start, start + len(example.ids) - shared)
             start = here.stop
-            if batch["input_ids"][: batch["shared"]].tolist() != example.ids[: batch["shared"]]:
+            if batch["input_ids"][:shared].tolist() != list(example.ids[:shared]):
                 raise DataError("the row does not begin with what its batch shares", where=example.row)
-            labelled = batch["labels"][here] != IGNORED
+            labelled = (batch["labels"][here] != IGNORED).nonzero().flatten().tolist()
             learnt = batch["input_ids"][here][labelled].tolist()
-            if learnt != example.ids[example.prompt_length :] or learnt != batch["labels"][here][labelled].tolist():
+            if learnt != _answers(example) or learnt != batch["labels"][here][labelled].tolist():
                 raise DataError("the labels of the batch are not the row's answer", where=example.row)
-            if learnt[-1:] != [end_id] or end_id in learnt[:-1]:
-                raise DataError("the answer does not end with its end token, once", where=example.row)
-            if bool(labelled[: own - example.answer_length].any()):
+            for begin, end in example.answers:
+                if list(example.ids[begin:end]).count(end_id) != 1 or example.ids[end - 1] != end_id:
+                    raise DataError("the answer does not end with its end token, once", where=example.row)
+            if [at + shared for at in labelled] != [at for span in example.answers for at in range(*span)]:
                 raise DataError("the prompt carries labels", where=example.row)
+
+
+def _answers(example: Any) -> list[int]:
+    return [token for start, end in example.answers for token in example.ids[start:end]]
 
 
 def make_plan(prepared: Prepared, model: PreTrainedModel, trainable: int, bytes_per_weight: int) -> Plan:
@@ -176,8 +206,10 @@ def make_plan(prepared: Prepared, model: PreTrainedModel, trainable: int, bytes_
         plan.add("rows", rows, f"{name}, {recipe.epochs:g} epochs")
     if prepared.redrawn:
         plan.add("rows_redrawn", prepared.redrawn, "other dates and figures in later passes")
-    plan.add("rows_too_long", len(prepared.skipped), _name_some(prepared.skipped))
-    plan.add("dev_rows", len(prepared.dev), "no F1 while training" if not prepared.dev else "")
+    plan.add("rows_too_long", len(prepared.skipped), name_some(prepared.skipped))
+    if prepared.bad_rows:
+        plan.add("bad_rows", len(prepared.bad_rows), name_some(prepared.bad_rows))
+    plan.add("dev_rows", len(prepared.dev), "nothing is measured while training" if not prepared.dev else "")
     plan.add("longest_row_tokens", max(lengths), f"mean {sum(lengths) / len(lengths):.0f}")
     plan.add("answer_tokens_share", round(answer_tokens / sum(lengths), 3), "the only ones with loss")
     plan.add("steps", len(prepared.steps), f"{recipe.batch.rows} rows each")
@@ -206,63 +238,6 @@ def memory_estimate(prepared: Prepared, model: Any, trainable: int, bytes_per_we
     return weights + states + largest * per_token + logits
 
 
-def _render(
-    sources: Sequence[tuple[Source, list[Row]]],
-    prompt_format: PromptFormat,
-    tokenizer: PreTrainedTokenizerFast,
-    recipe: FinetuneRecipe,
-) -> tuple[list[Row], list[Example], list[str]]:
-    """The rows that fit with their examples, and where the others stand."""
-    encode = TokenizerEncoder(tokenizer)
-    kept: list[Row] = []
-    examples: list[Example] = []
-    long: list[Example] = []
-    for source, rows in sources:
-        for number, row in enumerate(rows, start=1):
-            example = encode_example(row, prompt_format, encode, where=f"{locate(source.name, number)} (id {row.id})")
-            if len(example.ids) > recipe.data.max_length:
-                long.append(example)
-            else:
-                kept.append(row)
-                examples.append(example)
-    if long and recipe.data.too_long == "refuse":
-        raise RowErrors(
-            [
-                DataError(
-                    f"{len(example.ids)} tokens with its answer, over data.max_length = {recipe.data.max_length}",
-                    where=example.row,
-                    fix="Raise it, or set data.too_long=skip to train without such rows",
-                )
-                for example in long
-            ]
-        )
-    if not examples:
-        raise DataError(f"no row fits in data.max_length = {recipe.data.max_length} tokens")
-    return kept, examples, [example.row for example in long]
-
-
-def _redrawn(
-    passes: Sequence[Sequence[int]],
-    rows: Sequence[Row],
-    examples: list[Example],
-    prompt_format: PromptFormat,
-    tokenizer: PreTrainedTokenizerFast,
-    recipe: FinetuneRecipe,
-) -> list[list[int]]:
-    """The passes, the later ones over redrawn rows, whose examples are added; what grew too long stays as it was."""
-    encode = TokenizerEncoder(tokenizer)
-
-    def other(index: int, turn: int) -> int:
-        row = redraw(rows[index], random.Random(f"{recipe.seed}:{turn}:{index}"))
-        example = encode_example(row, prompt_format, encode, where=examples[index].row)
-        if row is rows[index] or len(example.ids) > recipe.data.max_length:
-            return index
-        examples.append(example)
-        return len(examples) - 1
-
-    return [[other(index, turn) if turn else index for index in order] for turn, order in enumerate(passes)]
-
-
-def _name_some(rows: Sequence[str]) -> str:
+def name_some(rows: Sequence[str]) -> str:
     more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
     return ", ".join(rows[:_NAMED]) + more

@@ -37,11 +37,12 @@ from smolkit.train.curves import plot_pretraining
 from smolkit.train.language_model import LanguageModel, TokenBatch, cast_parameters
 from smolkit.train.ledger import METRICS, peak_memory_gib, read_metrics
 from smolkit.train.loader import Loader, StepData, held_out_batches, open_sources
+from smolkit.train.mix import check_passes, plan_stages, tokens_available
 from smolkit.train.parallel import World, check_start, share_out
 from smolkit.train.preflight import advice, check_memory, flops_per_token, memory_needed, plan_cost
 from smolkit.train.pretrain_card import pretrain_card
 from smolkit.train.pretrain_ledger import Figures, PretrainLedger
-from smolkit.train.pretrain_recipe import PretrainRecipe, check_passes
+from smolkit.train.pretrain_recipe import PretrainRecipe
 
 RUN_FILE = "run.json"
 CHECKPOINTS = "checkpoints"
@@ -98,17 +99,24 @@ def open_run(
     spec, dtype = recipe.spec(), pick_dtype(recipe.dtype)
     sources = open_sources(recipe, spec, world, make)
     first = branch.step if branch else 0
-    if first >= recipe.steps:
-        raise SmolkitError(
-            f"the checkpoint is of step {first}, and the recipe ends at {recipe.steps}",
-            fix="Set steps to where the branch shall end, as in --set steps=" + str(first + first // 5 + 1),
-        )
+    _check_branch(recipe, first)
     mixture = recipe.mixture().after(first, branch.position if branch else {})
     check_passes(recipe, mixture, sources.available)
     _check_ranks(recipe, world)
     peak = peak_flops(dtype)
     plan = make_plan(recipe, spec, mixture, sources.available, dtype, peak, world, first)
     return Run(recipe, spec, sources.corpora, mixture, sources.held_out, sources.tokenizer, dtype, peak, plan, branch)
+
+
+def plan_run(recipe: PretrainRecipe, world: World, branch: Branch | None = None) -> Plan:
+    """The plan of a run whose corpora need not be there yet. Raises SmolkitError where it could not be carried out."""
+    first = branch.step if branch else 0
+    _check_branch(recipe, first)
+    mixture = recipe.mixture().after(first, branch.position if branch else {})
+    available = tokens_available(recipe)
+    check_passes(recipe, mixture, available)
+    dtype = pick_dtype(recipe.dtype)
+    return make_plan(recipe, recipe.spec(), mixture, available, dtype, peak_flops(dtype), world, first)
 
 
 def train(
@@ -365,7 +373,7 @@ def open_model(run: Run, world: World) -> LanguageModel:
     else:
         std = section.std or run.spec.hidden**-0.5
         initialize(causal, run.recipe.seed, std, scale_residuals=section.scale_residuals)
-    compiled = run.recipe.compile == "always" or (run.recipe.compile == "auto" and world.device.type == "cuda")
+    compiled = run.recipe.compile and world.device.type == "cuda"
     if world.size == 1:
         cast_parameters(causal, torch.float32)
         causal.to(world.device)
@@ -410,30 +418,12 @@ def make_plan(
     return plan
 
 
-def plan_stages(
-    plan: Plan, recipe: PretrainRecipe, mixture: Mixture, available: Mapping[str, int], first: int = 0
-) -> None:
-    """Add the stages to a plan: tokens, and the passes through each source, of this stage and so far."""
-    thetas = dict(zip((stage.name for stage in recipe.stages), recipe.thetas(), strict=True))
-    so_far = dict(mixture.before)
-    begin = first
-    for stage, tokens in zip(mixture.stages, mixture.tokens(), strict=True):
-        notes = []
-        for name, count in tokens.items():
-            so_far[name] = so_far.get(name, 0) + count
-            if name in available:
-                here, whole = count / available[name], so_far[name] / available[name]
-                passes = f"{here:.3g} passes" + (f", {whole:.3g} so far" if whole > here else "")
-            else:
-                passes = "no corpus yet"
-            notes.append(f"{name} {stage.weights[name]:.1%} {count:,} tokens ({passes})")
-        plan.add(
-            f"stage_{stage.name}",
-            stage.tokens,
-            f"steps {begin + 1:,} to {begin + stage.steps:,}, sequence {stage.sequence:,}, "
-            f"theta {thetas[stage.name]:,.0f}: " + "; ".join(notes),
+def _check_branch(recipe: PretrainRecipe, first: int) -> None:
+    if first >= recipe.steps:
+        raise SmolkitError(
+            f"the checkpoint is of step {first}, and the recipe ends at {recipe.steps}",
+            fix=f"Set steps to where the branch shall end, as in --set steps={first + first // 5 + 1}",
         )
-        begin += stage.steps
 
 
 def _check_ranks(recipe: PretrainRecipe, world: World) -> None:

@@ -1,4 +1,4 @@
-"""What a pretraining run says while it trains: metrics.jsonl, one line on the terminal, loss spikes with their documents.
+"""What a pretraining run says while it trains: metrics.jsonl, a line on the terminal, spikes with their documents.
 
 Everything else, such as the curves, is drawn from metrics.jsonl, also after a resume.
 """

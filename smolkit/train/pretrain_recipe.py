@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 
 from smolkit.data.mixture import Mixture, Stage
 from smolkit.data.text import Filters, Text
-from smolkit.errors import RecipeError, nearest
+from smolkit.errors import nearest
 from smolkit.models.zoo import ZOO, ModelSpec
 from smolkit.optim.schedules import SCHEDULES, Schedule, wsd
 from smolkit.recipe import Section
@@ -155,8 +156,12 @@ class PretrainCheckpoint(Section):
 
 
 class Hardware(Section):
-    """What the estimates of time and cost assume where they cannot know it."""
+    """What the estimates of time and cost assume; the run itself does not read it."""
 
+    peak_tflops: Annotated[float, Field(gt=0)] | None = None
+    """Of one device; None takes this machine's."""
+    devices: Count | None = None
+    """None takes the processes that the run has."""
     mfu: Annotated[float, Field(gt=0, le=1)] = 0.4
     price_per_hour: Annotated[float, Field(ge=0)] | None = None
     """Of one device, in any currency."""
@@ -182,8 +187,8 @@ class PretrainRecipe(Section):
     """auto takes bfloat16 where the processor multiplies it in hardware, else float32."""
     activation_checkpointing: bool = False
     """Whether layers are computed again for the backward pass: a third more work for a fraction of the memory."""
-    compile: Literal["auto", "always", "never"] = "auto"
-    """torch.compile of the layers; auto compiles on a GPU, as on a CPU it does not pay."""
+    compile: bool = True
+    """torch.compile of the layers on a GPU; on a CPU never, where kernels would be made anew for every batch."""
     validation: Validation = Validation()
     checkpoint: PretrainCheckpoint = PretrainCheckpoint()
     hardware: Hardware = Hardware()
@@ -212,7 +217,7 @@ class PretrainRecipe(Section):
 
     def _check_stages(self) -> None:
         ends = [stage.until for stage in self.stages]
-        if ends[-1] != 1.0 or any(after <= before for before, after in zip(ends, ends[1:], strict=False)):
+        if ends[-1] != 1.0 or any(after <= before for before, after in pairwise(ends)):
             raise ValueError(f"stages end at {ends} of the steps; they must rise and the last must be 1")
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
@@ -282,17 +287,3 @@ class PretrainRecipe(Section):
     def corpus_of(self, name: str) -> Path:
         """Where the corpus of a source lies, or is to be made."""
         return Path(self.sources[name].corpus or Path("out") / "corpora" / name)
-
-
-def check_passes(recipe: PretrainRecipe, mixture: Mixture, available: dict[str, int]) -> None:
-    """Raise RecipeError where the run would go through a source more often than the recipe allows."""
-    used = mixture.position(mixture.steps)
-    for name, tokens in available.items():
-        passes = used.get(name, 0) / max(tokens, 1)
-        if passes > recipe.sources[name].passes * (1 + _TOLERANCE):
-            raise RecipeError(
-                f"the run would go {passes:.2f} times through {name} ({used[name]:,} tokens of {tokens:,})",
-                where=f"sources.{name}.passes",
-                fix=f"Allow it with --set sources.{name}.passes={math.ceil(passes * 10) / 10:g}, take fewer steps, or "
-                "tokenise more text",
-            )

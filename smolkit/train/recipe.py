@@ -1,4 +1,8 @@
-"""The recipe of a fine-tuning run: every choice, its bounds and its default. The defaults are for 135M parameters."""
+"""The recipe of a fine-tuning run: every choice, its bounds and its default. The defaults are for 135M parameters.
+
+What is here means the same for every task. A task's own recipe, beside what it does, adds its fields; a field of
+another task is thereby unknown, and refused.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from smolkit.extraction.prompt import get_format
 from smolkit.optim.schedules import SCHEDULES, Schedule, wsd
-from smolkit.recipe import Section, checked_by
+from smolkit.recipe import Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -21,13 +24,16 @@ class Synthetic(Section):
     rows: Count
     seed: int = 0
     split: Literal["train", "dev", "test"] = "train"
-    level: Literal["full", "plain"] = "full"
 
 
 class Source(Section):
     """Where rows come from: a JSONL file, a Hub data set or the generator; `rows` takes a seeded sample of them."""
 
     path: str | None = None
+    config: str | None = None
+    """Which configuration of a Hub data set."""
+    split: str | None = None
+    """Which split of a Hub data set; may be left out where it has one."""
     synth: Synthetic | None = None
     rows: Count | None = None
 
@@ -37,13 +43,16 @@ class Source(Section):
             raise ValueError("give exactly one of path and synth")
         if self.synth and self.rows:
             raise ValueError("rows samples a path; a synth source has rows of its own")
+        if self.synth and (self.config or self.split):
+            raise ValueError("config and split are of a Hub data set; a synth source has a split of its own")
         return self
 
     @property
     def name(self) -> str:
         if self.synth:
             return f"synth({', '.join(f'{name}={value}' for name, value in self.synth)})"
-        return str(self.path)
+        part = ", ".join(name for name in (self.config, self.split) if name)
+        return f"{self.path}({part})" if part else str(self.path)
 
 
 class Data(Section):
@@ -53,8 +62,6 @@ class Data(Section):
     """Longest prompt with answer, in tokens. Nothing is ever truncated."""
     too_long: Literal["refuse", "skip"] = "refuse"
     """Whether longer rows stop the run, or are left out, counted and named."""
-    redraw: bool = False
-    """Whether every pass over the rows after the first has other dates and figures in text and output alike."""
 
 
 class Lora(Section):
@@ -110,12 +117,11 @@ class Batch(Section):
 
 
 class Dev(Section):
-    """How the F1 on the dev rows is watched; without dev rows nothing is measured while training."""
+    """How the dev rows are watched; without any, nothing is measured while training."""
 
     every: Count | None = None
     """Steps between two measurements; None measures at the end alone."""
     rows: Count = 48
-    max_new_tokens: Count = 512
 
 
 class Checkpoint(Section):
@@ -125,9 +131,10 @@ class Checkpoint(Section):
 
 
 class FinetuneRecipe(Section):
-    task: Literal["extraction"] = "extraction"
+    """What the recipes of all tasks have in common."""
+
+    task: str
     model: str = "bundled"
-    prompt_format: Annotated[str, checked_by(get_format)] = "smolkit-1"
     data: Data
     method: Literal["full", "lora"] = "full"
     lora: Lora = Lora()

@@ -18,15 +18,14 @@ from peft.tuners import lora
 from transformers import IntervalStrategy, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from smolkit.data.batches import Packed, Step, collate
-from smolkit.data.render import IGNORED, Example
+from smolkit.data.batches import Step
 from smolkit.errors import RecipeError
 from smolkit.manifest import Manifest, write
 from smolkit.models.device import release_freed_memory
-from smolkit.models.functions import cross_entropy_sum, lora_linear
-from smolkit.models.packed import Rows, hidden_states
+from smolkit.models.functions import lora_linear
 from smolkit.optim.master import MasterAdamW, decay_groups
 from smolkit.train.recipe import FinetuneRecipe, Lora
+from smolkit.train.tasks import Objective
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -37,7 +36,8 @@ _STEPS_BETWEEN_RELEASES = 32
 class AnswerTrainer(SFTTrainer):
     """SFTTrainer whose items are whole optimizer steps, each a list of micro-batches.
 
-    `measure(step)` returns the development figures, `eval_f1` among them; it takes the place of an evaluation loss.
+    `measure(step)` returns the development figures and takes the place of an evaluation; `best` is the figure by which
+    the best checkpoint is known, and whether greater is better.
     """
 
     def __init__(
@@ -46,24 +46,25 @@ class AnswerTrainer(SFTTrainer):
         tokenizer: PreTrainedTokenizerFast,
         recipe: FinetuneRecipe,
         steps: Sequence[Step],
-        examples: Sequence[Example],
+        objective: Objective,
         run_dir: Path,
         callbacks: Sequence[TrainerCallback] = (),
         measure: Callable[[int], dict[str, float]] | None = None,
+        best: tuple[str, bool] | None = None,
     ):
         self.optimizer: torch.optim.Optimizer | None
         self.lr_scheduler: torch.optim.lr_scheduler.LambdaLR | None
         self.control: Any
         self.recipe = recipe
+        self.objective = objective
         self.measure = measure
-        pad_id = int(tokenizer.pad_token_id)
 
         def fetch(items: list[dict[str, int]]) -> dict[str, Any]:
-            return {"micro": [collate(micro, examples, pad_id) for item in items for micro in steps[item["step"]]]}
+            return {"micro": [objective.collate(micro) for item in items for micro in steps[item["step"]]]}
 
         super().__init__(
             model=model,
-            args=_arguments(recipe, len(steps), run_dir, measured=measure is not None),
+            args=_arguments(recipe, len(steps), run_dir, best if measure else None),
             data_collator=fetch,
             train_dataset=Dataset.from_dict({"step": list(range(len(steps)))}),
             eval_dataset=Dataset.from_dict({"step": [0]}) if measure else None,
@@ -92,15 +93,15 @@ class AnswerTrainer(SFTTrainer):
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Forward and backward over the micro-batches of a step; the mean loss over all its labels."""
+        """Forward and backward over the micro-batches of a step; the objective's mean over all of them."""
         model.train()
         if self.state.global_step % _STEPS_BETWEEN_RELEASES == 0:
             release_freed_memory()
         micro_batches = self._prepare_inputs(inputs)["micro"]
-        labelled = sum(int((batch["labels"] != IGNORED).sum()) for batch in micro_batches)
+        terms = sum(self.objective.weight(batch) for batch in micro_batches)
         total = torch.zeros((), device=self.args.device)
         for batch in micro_batches:
-            loss = answer_loss(model, batch) / labelled
+            loss = self.objective.loss(model, batch) / terms
             self.accelerator.backward(loss)
             total += loss.detach()
         return total
@@ -112,6 +113,9 @@ class AnswerTrainer(SFTTrainer):
         self.log(dict(figures))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
         return figures
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        super().log({**logs, **self.objective.figures()} if "loss" in logs else logs, *args, **kwargs)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         return 0  # the ledger counts them, from the plan
@@ -129,23 +133,6 @@ class AnswerTrainer(SFTTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the card is written once, with the measured figures, beside the finished model."""
-
-
-def answer_loss(model: torch.nn.Module, batch: Packed) -> torch.Tensor:
-    """Sum of the cross-entropies at labelled positions, float32 scalar.
-
-    The vocabulary is a fifth of a small model's work, so the head runs only at the positions that predict a label.
-    """
-    causal = _causal(model)
-    labels = batch["labels"][1:]
-    at = (labels != IGNORED).nonzero().squeeze(1)
-    rows = Rows(batch["lengths"], batch["shared"])
-    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], rows, at)
-    return cross_entropy_sum(causal.lm_head(hidden), labels[at])
-
-
-def _causal(model: torch.nn.Module) -> Any:
-    return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
 def checkpoint_callback() -> TrainerCallback:
@@ -222,9 +209,10 @@ def _masters(optimizer: Any) -> MasterAdamW:
     return getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
 
 
-def _arguments(recipe: FinetuneRecipe, steps: int, run_dir: Path, *, measured: bool) -> SFTConfig:
+def _arguments(recipe: FinetuneRecipe, steps: int, run_dir: Path, best: tuple[str, bool] | None) -> SFTConfig:
     save_every, measure_every = recipe.checkpoint.every, recipe.dev.every
-    watch = measured and measure_every is not None
+    watch = best is not None and measure_every is not None
+    figure, greater = best if best and watch and save_every else (None, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return SFTConfig(
@@ -245,8 +233,8 @@ def _arguments(recipe: FinetuneRecipe, steps: int, run_dir: Path, *, measured: b
             eval_strategy="steps" if watch else "no",
             eval_steps=measure_every or steps,
             load_best_model_at_end=bool(watch and save_every),
-            metric_for_best_model="eval_f1" if watch and save_every else None,
-            greater_is_better=True if watch and save_every else None,
+            metric_for_best_model=figure,
+            greater_is_better=greater,
             gradient_checkpointing=False,
             bf16=False,
             use_cpu=not torch.cuda.is_available(),

@@ -44,3 +44,23 @@ def test_a_model_is_trained_and_its_figures_are_json(
 def test_an_unknown_task_is_one_line(task: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["finetune", "--task", task]) == 2
     assert capsys.readouterr().err.startswith(f"smolkit: unknown task '{task}'.")
+
+
+@pytest.mark.parametrize("task", ["chat", "dpo"])
+def test_a_task_is_planned_by_its_default_recipe_with_rows_of_ones_own(
+    tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
+) -> None:
+    from smolkit.data.synth.chats import generate_chats, generate_pairs
+
+    write_rows(tmp_path / "rows.jsonl", list((generate_chats if task == "chat" else generate_pairs)(6, 0)))
+    rows = ["--data", str(tmp_path / "rows.jsonl"), "--dev", str(tmp_path / "rows.jsonl")]
+    fields = [f"model={tiny_model_dir}", "data.max_length=512", "batch.rows=2"]
+    settings = [argument for field in fields for argument in ("--set", field)]
+    assert run(["finetune", "--task", task, *rows, *settings, "--plan", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["rows"], plan["dev_rows"], plan["steps"]) == (6, 6, 6)
+
+
+def test_a_recipe_of_another_task_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["finetune", "smoke/dpo", "--task", "chat"]) == 2
+    assert "this recipe is for dpo, and --task is chat" in capsys.readouterr().err

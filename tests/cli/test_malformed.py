@@ -22,7 +22,7 @@ from smolkit.extraction.leaf_types import LEAF_TYPES
 from smolkit.extraction.prompt import FORMATS
 from smolkit.manifest import Manifest, write
 from smolkit.models import ZOO
-from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.extraction import ExtractionRecipe
 
 Fails = Callable[..., None]
 Edit = Callable[[Path], Any]
@@ -30,7 +30,7 @@ Edit = Callable[[Path], Any]
 TYPES = f"Known: {', '.join(sorted(LEAF_TYPES))}."
 MODELS = f"Known: {', '.join(sorted(['bundled', *ZOO]))}."
 PROMPT_FORMATS = f"Known: {', '.join(sorted(FORMATS))}."
-FIELDS = f"Known: {', '.join(sorted(FinetuneRecipe.model_fields))}."
+FIELDS = f"Known: {', '.join(sorted(ExtractionRecipe.model_fields))}."
 
 GOOD = {"id": "a", "text": "Sony WH", "template": {"brand": ""}, "output": {"brand": "Sony"}}
 DATA = "data: {train: [{path: good.jsonl}]}\n"
@@ -193,7 +193,7 @@ RUNS = {
     ),
     "an unknown task": (
         ["--task", "extractoin"],
-        "unknown task 'extractoin'. Did you mean 'extraction'? Known: extraction.",
+        "unknown task 'extractoin'. Did you mean 'extraction'? Known: chat, dpo, extraction.",
     ),
     "a misspelt model": (
         ["good.yaml", "--set", "model=bundeld"],

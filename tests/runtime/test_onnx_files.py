@@ -49,6 +49,23 @@ def test_what_the_files_beside_a_graph_say(tmp_path: Path) -> None:
     assert not found.fused
 
 
+@pytest.mark.parametrize("place", ["own file", "text", "list", None])
+def test_the_chat_template_is_found_where_it_lies(tmp_path: Path, place: str | None) -> None:
+    make(tmp_path, model_dot_onnx=4, tokenizer_dot_json=2)
+    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 512, "eos_token_id": 9}))
+    inline = {"text": "{{ a }}", "list": [{"name": "default", "template": "{{ a }}"}]}.get(place or "")
+    config = {"bos_token": {"content": "<s>"}, "eos_token": "</s>", **({"chat_template": inline} if inline else {})}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    if place == "own file":
+        (tmp_path / "chat_template.jinja").write_text("{{ a }}")
+    found = OnnxFiles.find(tmp_path).chat_template()
+    if place is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.text, found.tokens) == ("{{ a }}", {"bos_token": "<s>", "eos_token": "</s>"})
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "line"),
     [

@@ -9,13 +9,13 @@ import yaml
 from smolkit.cli import run
 from smolkit.recipe import Plan, resolved
 from smolkit.train.card import model_card
-from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.extraction import ExtractionRecipe
 
 
 @pytest.fixture
-def recipe() -> FinetuneRecipe:
+def recipe() -> ExtractionRecipe:
     data = {"train": [{"path": "rows/Rechnungen-für-März.jsonl"}], "dev": [{"path": "rows/dev.jsonl"}]}
-    return FinetuneRecipe.model_validate_json(json.dumps({"data": data, "method": "lora"}))
+    return ExtractionRecipe.model_validate_json(json.dumps({"data": data, "method": "lora"}))
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def plan() -> Plan:
     return plan
 
 
-def test_the_header_is_what_the_hub_reads(recipe: FinetuneRecipe, plan: Plan) -> None:
+def test_the_header_is_what_the_hub_reads(recipe: ExtractionRecipe, plan: Plan) -> None:
     _, header, body = model_card(recipe, plan, {}).split("---\n", 2)
     assert yaml.safe_load(header) == {
         "library_name": "transformers",
@@ -36,7 +36,7 @@ def test_the_header_is_what_the_hub_reads(recipe: FinetuneRecipe, plan: Plan) ->
     assert body.lstrip().startswith("# Extraction model from bundled\n")
 
 
-def test_figures_and_plan_stand_in_tables(recipe: FinetuneRecipe, plan: Plan) -> None:
+def test_figures_and_plan_stand_in_tables(recipe: ExtractionRecipe, plan: Plan) -> None:
     lines = model_card(recipe, plan, {"dev_f1": 0.81234567, "final_loss": 0.25}).splitlines()
     assert "| dev f1 | 0.8123 |" in lines
     assert "| final loss | 0.25 |" in lines
@@ -44,20 +44,20 @@ def test_figures_and_plan_stand_in_tables(recipe: FinetuneRecipe, plan: Plan) ->
     assert "| training flops | 1.235e+15 |  |" in lines
 
 
-def test_the_recipe_in_the_card_makes_the_same_run(recipe: FinetuneRecipe, plan: Plan) -> None:
+def test_the_recipe_in_the_card_makes_the_same_run(recipe: ExtractionRecipe, plan: Plan) -> None:
     text = model_card(recipe, plan, {}).partition("```yaml\n")[2].partition("```")[0]
     assert "Rechnungen-für-März" in text
-    assert resolved(FinetuneRecipe.model_validate_json(json.dumps(yaml.safe_load(text)))) == resolved(recipe)
+    assert resolved(ExtractionRecipe.model_validate_json(json.dumps(yaml.safe_load(text)))) == resolved(recipe)
 
 
-def test_the_prompt_format_is_named(recipe: FinetuneRecipe, plan: Plan) -> None:
+def test_the_prompt_format_is_named(recipe: ExtractionRecipe, plan: Plan) -> None:
     other = recipe.model_copy(update={"prompt_format": "nuextract-1.5"})
     assert "`smolkit-1`" in model_card(recipe, plan, {})
     assert "`nuextract-1.5`" in model_card(other, plan, {})
 
 
 def test_the_commands_in_the_card_name_all_options_that_they_need(
-    recipe: FinetuneRecipe, plan: Plan, capsys: pytest.CaptureFixture[str]
+    recipe: ExtractionRecipe, plan: Plan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands = [line.strip() for line in model_card(recipe, plan, {}).splitlines() if line.startswith("    smolkit ")]
     assert len(commands) == 2
@@ -71,6 +71,6 @@ def test_the_commands_in_the_card_name_all_options_that_they_need(
         assert needed <= given <= known
 
 
-def test_a_score_is_explained_only_where_it_was_measured(recipe: FinetuneRecipe, plan: Plan) -> None:
+def test_a_score_is_explained_only_where_it_was_measured(recipe: ExtractionRecipe, plan: Plan) -> None:
     assert "micro F1" in model_card(recipe, plan, {"dev_f1": 0.5})
     assert "F1" not in model_card(recipe, plan, {"final_loss": 0.5})

@@ -106,6 +106,36 @@ def test_curves_are_drawn_from_the_record(tmp_path: Path, measured: bool) -> Non
     assert (_count(pixels, (255, 127, 14)) > 20) is measured
 
 
+def test_rewards_have_panels_of_their_own(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    figures = {"reward_chosen": 0.1, "reward_rejected": -0.1, "reward_margin": 0.2, "reward_accuracy": 0.75}
+    metrics: list[dict[str, Any]] = [{"step": step, "loss": 3 / step, **figures} for step in range(1, 25)]
+    plot_curves([{"step": line["step"], "loss": line["loss"]} for line in metrics], tmp_path / "loss.png")
+    metrics.append({"step": 24, "eval_loss": 0.5, "eval_reward_margin": 0.3, "eval_reward_accuracy": 0.5})
+    plot_curves(metrics, tmp_path / "rewards.png")
+    loss, rewards = (imread(tmp_path / f"{name}.png")[..., :3] for name in ("loss", "rewards"))
+    assert rewards.shape[0] > 2 * loss.shape[0]
+    for color in ((44, 160, 44), (214, 39, 40), (255, 127, 14)):
+        assert _count(rewards, color) > 20 > _count(loss, color)
+
+
+def test_the_figures_of_a_task_are_written_with_the_loss(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, STEP_TOKENS, _console(), figures=("reward_margin",))
+    state = SimpleNamespace(global_step=0)
+    ledger.on_train_begin(None, state, None)
+    ledger.on_step_begin(None, state, None)
+    state.global_step = 1
+    logs = {"loss": 0.7, "learning_rate": 1e-3, "grad_norm": 1.0, "reward_margin": 0.25, "epoch": 0.1}
+    ledger.on_log(None, state, None, logs)
+    ledger.on_log(None, state, None, {"eval_loss": 0.6, "eval_reward_accuracy": 0.5, "epoch": 0.1})
+    training, measured = read_metrics(tmp_path / METRICS)
+    assert training["reward_margin"] == 0.25
+    assert "epoch" not in training
+    assert measured == {"step": 1, "eval_loss": 0.6, "eval_reward_accuracy": 0.5}
+    assert ledger.last_measured == " dev accuracy 0.500"
+
+
 def _count(pixels: Any, color: tuple[int, int, int]) -> int:
     """How many pixels of an RGB picture in [0, 1] have a color out of 255."""
     return int((abs(pixels * 255 - color).max(axis=-1) < 4).sum())

@@ -5,21 +5,28 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from smolkit.assets import list_assets
+from smolkit.assets import asset, list_assets
+from smolkit.document import Document
 from smolkit.errors import RecipeErrors
 from smolkit.recipe import load_recipe
-from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.extraction import ExtractionRecipe
+from smolkit.train.tasks import load_task_recipe
 
-SHIPPED = [name.removesuffix(".yaml") for name in list_assets("recipes") if name.endswith(".yaml")]
+SHIPPED = {
+    name.removesuffix(".yaml"): task
+    for name in list_assets("recipes")
+    if name.endswith(".yaml") and (task := Document.read(asset("recipes", name)).data.get("task"))
+}
 
 
-def _recipe(**fields: object) -> FinetuneRecipe:
-    return FinetuneRecipe.model_validate_json(json.dumps({"data": {"train": [{"synth": {"rows": 8}}]}, **fields}))
+def _recipe(**fields: object) -> ExtractionRecipe:
+    return ExtractionRecipe.model_validate_json(json.dumps({"data": {"train": [{"synth": {"rows": 8}}]}, **fields}))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_recipe_loads(name: str) -> None:
-    assert load_recipe(FinetuneRecipe, name).task == "extraction"
+    assert load_task_recipe(name, None).task == SHIPPED[name]
+    assert name.partition("/")[2].startswith(SHIPPED[name])
 
 
 def test_what_is_left_out_has_the_documented_default() -> None:
@@ -47,7 +54,7 @@ def test_fields_that_do_not_hold_together_are_refused(fields: dict, message: str
 
 def test_a_misspelt_override_gets_the_nearest_name() -> None:
     with pytest.raises(RecipeErrors, match=r"--set optimizer\.lrr: no such field\. Did you mean 'lr'"):
-        load_recipe(FinetuneRecipe, "smoke/extraction-demo", ["optimizer.lrr=1e-4"])
+        load_recipe(ExtractionRecipe, "smoke/extraction-demo", ["optimizer.lrr=1e-4"])
 
 
 def test_a_schedule_ends_at_zero() -> None:

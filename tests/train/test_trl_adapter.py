@@ -10,9 +10,10 @@ from smolkit.data.batches import MIN_SHARED, MicroBatch, Packed, collate
 from smolkit.errors import ModelError
 from smolkit.models import load_model, packed
 from smolkit.models.packed import Rows, hidden_states
+from smolkit.train.losses import answer_loss
 from smolkit.train.prepare import Prepared, prepare
 from smolkit.train.recipe import Lora
-from smolkit.train.trl_adapter import add_lora, answer_loss, merge_lora
+from smolkit.train.trl_adapter import add_lora, merge_lora
 
 if TYPE_CHECKING:
     from pathlib import Path
