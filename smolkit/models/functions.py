@@ -210,28 +210,33 @@ def linear_cross_entropy(
     its square of the log-partition is added to the first (PaLM, arXiv:2204.02311, section 5). Logits exist for a few
     hundred rows at a time, their gradient is made with them, and float32 sums collect that of the head.
     """
-    total, losses = _LinearCrossEntropy.apply(states, weight, targets, scale, z_loss)
+    total, losses = _LinearCrossEntropy.apply(states, weight, targets, scale, z_loss, torch.is_grad_enabled())
     return total, losses
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, scale: float, z_loss: float
+        ctx: Any,
+        states: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        scale: float,
+        z_loss: float,
+        recorded: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        accurate = torch.promote_types(states.dtype, torch.float32)
-        losses = states.new_empty(len(states), dtype=accurate)
+        losses = states.new_empty(len(states), dtype=torch.promote_types(states.dtype, torch.float32))
         partitions = torch.empty_like(losses)
-        wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
-        grad_states = torch.empty_like(states) if wanted else None
-        grad_weight = torch.zeros_like(weight, dtype=accurate) if wanted else None
+        wanted = recorded and (ctx.needs_input_grad[0] or ctx.needs_input_grad[1])
+        grad_states, grad_weight = torch.empty_like(states) if wanted else None, None
         for start in range(0, len(states), _HEAD_ROWS):
             rows = slice(start, start + _HEAD_ROWS)
             logits = states[rows] @ weight.t()
             _cross_entropy(logits, targets[rows], losses[rows], partitions[rows], scale, z_loss, wanted)
-            if grad_states is not None and grad_weight is not None:
+            if grad_states is not None:
                 torch.mm(logits, weight, out=grad_states[rows])
-                grad_weight += logits.t() @ states[rows]
+                part = logits.t() @ states[rows]
+                grad_weight = part.to(losses.dtype) if grad_weight is None else grad_weight.add_(part)
         ctx.save_for_backward(grad_states, grad_weight)
         ctx.dtype = weight.dtype
         ctx.mark_non_differentiable(losses)
@@ -244,7 +249,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         grad_states, grad_weight = ctx.saved_tensors
-        return grad_states * grad, (grad_weight * grad).to(ctx.dtype), None, None, None
+        if grad_weight is None:  # no rows
+            return grad_states, None, None, None, None, None
+        if grad.is_cuda or grad != 1:  # a loss that is itself what is differentiated, as usual, needs no more passes
+            grad_states, grad_weight = grad_states * grad, grad_weight * grad
+        return grad_states, grad_weight.to(ctx.dtype), None, None, None, None
 
 
 def _cross_entropy(
@@ -261,13 +270,15 @@ def _cross_entropy(
     for start in range(0, len(logits), block):
         rows = slice(start, start + block)
         part, target = logits[rows].to(losses.dtype, copy=True), targets[rows, None]
-        total = part.logsumexp(dim=1, keepdim=True)
-        partitions[rows] = total[:, 0]
-        losses[rows] = (total - part.gather(1, target))[:, 0]
+        highest = part.amax(dim=1, keepdim=True)
+        wanted_logit = part.gather(1, target)
+        total = part.sub_(highest).exp_().sum(dim=1, keepdim=True)
+        partition = total.log() + highest
+        partitions[rows] = partition[:, 0]
+        losses[rows] = (partition - wanted_logit)[:, 0]
         if wanted:
-            weight = (scale + (2 * scale * z_loss) * total) if z_loss else scale
-            part.sub_(total).exp_().mul_(weight)
-            logits[rows] = part.scatter_add_(1, target, part.new_full(target.shape, -scale))
+            weight = (scale + (2 * scale * z_loss) * partition) / total
+            logits[rows] = part.mul_(weight).scatter_add_(1, target, part.new_full(target.shape, -scale))
 
 
 def lora_linear(

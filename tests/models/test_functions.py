@@ -91,3 +91,31 @@ def test_cross_entropy_by_parts_is_that_of_pytorch(monkeypatch: pytest.MonkeyPat
     torch.testing.assert_close(cross_entropy_sum(logits, targets), expected)
     assert gradcheck(lambda logits: cross_entropy_sum(logits, targets), (logits,))
     assert cross_entropy_sum(logits[:0], targets[:0]).item() == 0.0
+
+
+@pytest.mark.parametrize("z_loss", [0.0, 1e-3])
+@pytest.mark.parametrize("rows", [5, 1300])
+def test_head_and_loss_as_one_are_those_computed_whole(z_loss: float, rows: int) -> None:
+    torch.manual_seed(0)
+    states = torch.randn(rows, 16, dtype=torch.float64, requires_grad=True)
+    head = torch.randn(70, 16, dtype=torch.float64, requires_grad=True)
+    targets = torch.randint(0, 70, (rows,))
+    total, each = functions.linear_cross_entropy(states, head, targets, 1 / 7, z_loss)
+    (total * 3).backward()
+    found = states.grad, head.grad
+    states.grad = head.grad = None
+    logits = states @ head.t()
+    whole = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    expected = (whole.sum() + z_loss * logits.logsumexp(1).square().sum()) / 7
+    (expected * 3).backward()
+    torch.testing.assert_close(total, expected)
+    torch.testing.assert_close(each, whole)
+    for one, other in zip(found, (states.grad, head.grad), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_the_loss_without_a_gradient_keeps_none() -> None:
+    states, head = torch.randn(5, 16), torch.randn(70, 16)
+    total, each = functions.linear_cross_entropy(states, head, torch.arange(5), 1.0)
+    assert not total.requires_grad
+    torch.testing.assert_close(total, each.sum())
