@@ -55,7 +55,8 @@ def run_size(size: str, steps: int, micro_tokens: int | None, *, checkpointing: 
     from smolkit.train.corpora import corpus_maker
     from smolkit.train.ledger import METRICS, read_metrics
     from smolkit.train.parallel import open_world
-    from smolkit.train.pretrain import open_run, run_directory, train
+    from smolkit.train.pretrain import open_run, train
+    from smolkit.train.run_directory import run_directory
 
     console = Console(file=sys.stderr)
     tokens = micro_tokens or (MICRO_TOKENS[size] if torch.cuda.is_available() else 2_048)

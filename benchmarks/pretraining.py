@@ -100,7 +100,8 @@ def run_smolkit(folder: Path, sequences: int, length: int, steps: int) -> dict[s
     keep_threads_awake()  # as the command does
     from smolkit.train.ledger import METRICS, read_metrics
     from smolkit.train.parallel import open_world
-    from smolkit.train.pretrain import open_run, run_directory, train
+    from smolkit.train.pretrain import open_run, train
+    from smolkit.train.run_directory import run_directory
 
     out = folder / "model"
     with open_world() as world:

@@ -106,6 +106,11 @@ def locate(file: str | Path | None = None, row: int | None = None, field: str | 
     return ":".join(str(part) for part in (file, row, field) if part is not None and part != "")
 
 
+def printable(text: str) -> str:
+    """A text that UTF-8 can hold: halves of surrogate pairs, as in file names of other encodings, become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith("?") else text.rstrip(".") + "."
 

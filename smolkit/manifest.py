@@ -27,7 +27,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from smolkit import __version__
-from smolkit.errors import ManifestError, ManifestErrors
+from smolkit.errors import ManifestError, ManifestErrors, printable
 
 MANIFEST = "smolkit.json"
 EXPORT_MANIFEST = "smolkit_export.json"
@@ -73,7 +73,8 @@ class Source(BaseModel):
     @classmethod
     def of(cls, role: str, path: Path) -> Source:
         """The file or directory `path`, hashed now."""
-        return cls(role=role, name=str(path), sha256=sha256_directory(path) if path.is_dir() else sha256_file(path))
+        sha256 = sha256_directory(path) if path.is_dir() else sha256_file(path)
+        return cls(role=role, name=printable(str(path)), sha256=sha256)
 
 
 class Manifest(BaseModel):
@@ -93,7 +94,7 @@ class Manifest(BaseModel):
     details: dict[str, Any] = Field(default_factory=dict)
     """Whatever else this kind of directory has to say: dtypes, a gate's report, the base model's sizes."""
     files: dict[str, FileEntry] = Field(default_factory=dict)
-    command: str = Field(default_factory=lambda: shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+    command: str = Field(default_factory=lambda: printable(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])))
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     smolkit: str = __version__
     libraries: dict[str, str] = Field(default_factory=lambda: library_versions())
@@ -116,7 +117,8 @@ def write(directory: Path, manifest: Manifest, *, name: str = MANIFEST) -> Manif
     files = {file: FileEntry(size=path.stat().st_size, sha256=sha256_file(path)) for file, path in _listing(directory)}
     complete = manifest.model_copy(update={"files": files})
     with staged_file(directory / name) as aside:
-        aside.write_text(json.dumps(complete.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+        content = json.dumps(complete.model_dump(mode="json"), indent=2, ensure_ascii=False)
+        aside.write_text(content + "\n", encoding="utf-8")
     return complete
 
 
@@ -218,7 +220,11 @@ def check_destination(destination: Path, *, overwrite: bool = False, inputs: Ite
         raise ManifestError(f"cannot be written ({reason})", where=str(destination), fix=fix) from exc
     for given in inputs:
         source = Path(given).expanduser()
-        if source.exists() and source.resolve().is_relative_to(destination):
+        try:
+            is_inside = source.exists() and source.resolve().is_relative_to(destination)
+        except OSError as exc:
+            raise ManifestError(f"cannot be read ({exc.strerror})", where=str(given)) from exc
+        if is_inside:
             fix = "Name another directory"
             raise ManifestError(f"lies in {destination}, which is to be written anew", where=str(given), fix=fix)
 
@@ -246,7 +252,7 @@ def sha256_directory(directory: Path) -> str:
     """
     digest = hashlib.sha256()
     for file, path in _listing(directory):
-        digest.update(f"{sha256_file(path)}  {file}\n".encode())
+        digest.update(f"{sha256_file(path)}  {file}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

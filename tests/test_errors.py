@@ -3,7 +3,17 @@ from __future__ import annotations
 import pytest
 
 from smolkit import errors
-from smolkit.errors import DataError, GateError, ManyErrors, RecipeErrors, RowErrors, SmolkitError, locate, nearest
+from smolkit.errors import (
+    DataError,
+    GateError,
+    ManyErrors,
+    RecipeErrors,
+    RowErrors,
+    SmolkitError,
+    locate,
+    nearest,
+    printable,
+)
 
 
 def test_a_message_says_what_where_nearest_name_and_what_to_do_in_one_line() -> None:
@@ -67,3 +77,7 @@ def test_exit_codes_tell_a_refused_gate_from_a_fault_of_the_user() -> None:
     assert len(family) >= 10
     assert {kind.__name__: kind.exit_code for kind in family if kind.exit_code != 2} == {"GateError": 3}
     assert GateError("the logits differ").exit_code == 3
+
+
+def test_halves_of_surrogate_pairs_become_printable():
+    assert printable("é\udce9") == r"é\udce9"

@@ -356,3 +356,17 @@ def test_single_files_are_proven_by_the_manifest_of_their_directory_or_the_one_a
     prove(outer, other)
     with pytest.raises(ManifestError, match=r"fp32/model\.onnx: changed since written"):
         prove(outer, inner)
+
+
+def test_an_input_that_no_file_can_be_is_one_line(tmp_path):
+    with pytest.raises(ManifestError, match=r"aaa: cannot be read \(File name too long\)\.$"):
+        manifest.check_destination(tmp_path / "out", inputs=["a" * 300])
+
+
+def test_names_that_are_no_utf8_are_printable_in_a_manifest(tmp_path):
+    file = tmp_path / os.fsdecode(b"caf\xe9")
+    file.write_text("text")
+    source = manifest.Source.of("text", file)
+    assert source.name.endswith(r"caf\udce9")
+    manifest.write(tmp_path, manifest.Manifest(kind="é", sources=(source,), files={}))
+    assert manifest.sha256_directory(tmp_path)

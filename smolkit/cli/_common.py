@@ -59,6 +59,8 @@ def keep_threads_awake() -> None:
 def read_text(file: str) -> str:
     """The text of a file, or of stdin where it is called -. Raises DataError where it cannot be read."""
     path = Path(file)
+    if file == "-" and sys.stdin is None:
+        raise DataError("is closed, so nothing can be read", where="stdin")
     try:
         text = sys.stdin.read() if file == "-" else path.read_text(encoding="utf-8")
         text.encode()  # where the locale is C, stdin hides bytes that are no UTF-8 in halves of surrogate pairs
@@ -72,6 +74,14 @@ def read_text(file: str) -> str:
         near = None if path.exists() else nearest(path.name, known)
         fix = f"Did you mean {path.with_name(near)}?" if near else None
         raise DataError(f"cannot be read ({exc.strerror})", where=file, fix=fix) from exc
+
+
+def check_text(text: str, where: str) -> None:
+    """Raise DataError for what is no text: from a terminal of another encoding come halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise DataError("not UTF-8 text", where=where, fix="Set the terminal to UTF-8") from exc
 
 
 def _plain(value: Any) -> object:

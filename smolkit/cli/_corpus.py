@@ -25,13 +25,17 @@ def text_of(
     rows: Mapping[str, Any],
     hub: Mapping[str, Any],
     rules: Mapping[str, Any],
-    educational: tuple[str | None, str | None, float],
+    educational: tuple[str | None, str | None, float | None],
 ) -> tuple[Text, Filters]:
     """The sections of a recipe that options say in other words."""
     from smolkit.data.text import Filters, Text
 
     field, model, threshold = educational
-    value = {"field": field, "model": model, "threshold": threshold} if field or model else None
+    if threshold is not None and not (field or model):
+        fix = "Give --educational-field or --educational-model as well"
+        raise SmolkitError("nothing gives the values that are compared", where="--educational-threshold", fix=fix)
+    given = {"field": field, "model": model, "threshold": threshold}
+    value = {name: one for name, one in given.items() if one is not None} if field or model else None
     text = _section(Text, {**_origin(inputs, hub), **rows})
     return text, _section(Filters, {**rules, "educational": value})
 
@@ -40,8 +44,13 @@ def _origin(inputs: Sequence[str], hub: Mapping[str, Any]) -> dict[str, Any]:
     from smolkit.data.text import PYTHON_PARTS
 
     special = [given for given in inputs if given.startswith(("hub:", "python:"))]
+    hub = {name: value for name, value in hub.items() if value is not None}
+    if not any(given.startswith("hub:") for given in inputs):
+        for name in hub:
+            origin = "python" if special else "path"
+            raise SmolkitError(f"{name} belongs to hub, and the text comes from {origin}", fix=f"Leave --{name} out")
     if not special:
-        return {"path": list(inputs), **{name: value for name, value in hub.items() if name != "split"}}
+        return {"path": list(inputs)}
     if len(inputs) > 1:
         raise SmolkitError(
             f"{special[0]} stands alone, and {len(inputs)} inputs are given", fix="Make a corpus of each"

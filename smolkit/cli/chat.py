@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smolkit.cli._common import Dtype, Runtime, keep_threads_awake, progress_console, read_text
+from smolkit.cli._common import Dtype, Runtime, check_text, keep_threads_awake, progress_console, read_text
 from smolkit.errors import DataError, SmolkitError
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def command(
 ) -> None:
     """Talk with a model: /reset starts again, /exit or Ctrl-D ends, Ctrl-C stops an answer."""
     keep_threads_awake()
-    question = read_text("-") if prompt is None and not sys.stdin.isatty() else prompt
+    for text, option in ((prompt, "--prompt"), (system, "--system")):
+        check_text(text or "", option)
+    piped = prompt is None and (sys.stdin is None or not sys.stdin.isatty())
+    question = read_text("-") if piped else prompt
     if question is not None and not question.strip():
         raise DataError("nothing is asked", where="stdin" if prompt is None else "--prompt")
     from smolkit.runtime import open_backend
@@ -47,7 +50,8 @@ def command(
             _answer(chat, question.strip(), console)
         else:
             console.print(
-                f"{model} ({backend.name}): /reset starts again, /exit or Ctrl-D ends, Ctrl-C stops an answer"
+                f"{model} ({backend.name}): /reset starts again, /exit or Ctrl-D ends, Ctrl-C stops an answer",
+                markup=False,
             )
             _converse(chat, console)
     finally:
@@ -60,15 +64,19 @@ def _converse(chat: Chat, console: Console) -> None:
     while True:
         try:
             line = input("> ").strip()
+            line.encode()
         except EOFError:
             print()
             return
+        except UnicodeError:
+            console.print("smolkit: not UTF-8 text. Set the terminal to UTF-8.", highlight=False)
+            continue
         if line == "/exit":
             return
         if line == "/reset":
             chat.reset()
         elif line.startswith("/"):
-            console.print(f"no such command {line.split()[0]!r}. Known: /exit, /reset.", highlight=False)
+            console.print(f"no such command {line.split()[0]!r}. Known: /exit, /reset.", highlight=False, markup=False)
         elif line:
             try:
                 _answer(chat, line, console)

@@ -161,10 +161,10 @@ def tokenize_command(
     text_field: Annotated[str, typer.Option(metavar="FIELD", help="Where rows have their text.")] = "text",
     id_field: Annotated[str, typer.Option(metavar="FIELD", help="Where rows have their name.")] = "id",
     config: Annotated[str | None, typer.Option(help="Of a Hub data set, such as sample-10BT.")] = None,
-    split: Annotated[str, typer.Option(help="Of a Hub data set.")] = "train",
+    split: Annotated[str | None, typer.Option(help="Of a Hub data set; by default train.")] = None,
     revision: Annotated[str | None, typer.Option(help="Of a Hub data set: a commit or a tag.")] = None,
     documents: Annotated[int | None, typer.Option(min=1, help="Read so many: the first, or any with --seed.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Which documents, where not all are read.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Which documents, where not all are read.")] = None,
     min_chars: Annotated[int | None, typer.Option(min=1, help="Drop shorter texts.")] = None,
     max_chars: Annotated[int | None, typer.Option(min=1, help="Drop longer texts.")] = None,
     min_words: Annotated[int | None, typer.Option(min=1, help="Drop texts of fewer words.")] = None,
@@ -179,7 +179,7 @@ def tokenize_command(
     educational_model: Annotated[
         str | None, typer.Option(metavar="DIR", help="What scores them: a directory of `smolkit data educational`.")
     ] = None,
-    educational_threshold: Annotated[float, typer.Option(help="Drop texts of less value.")] = 3.0,
+    educational_threshold: Annotated[float | None, typer.Option(help="Drop texts of less value; by default 3.")] = None,
     end_of_document: Annotated[
         str,
         typer.Option(metavar="TOKEN", help="What ends every document: a token, none, or auto, the tokenizer's own."),

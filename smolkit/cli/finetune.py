@@ -56,4 +56,6 @@ def command(
     if as_json:
         print_json({"model": str(destination), **scores})
     else:
-        console.print(f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()))
+        console.print(
+            f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()), markup=False
+        )

@@ -43,20 +43,27 @@ def command(
     destination = out or Path("out") / Path(recipe).stem
     keep_threads_awake()  # before torch loads
     from smolkit.train.corpora import corpus_maker
-    from smolkit.train.parallel import open_world
-    from smolkit.train.pretrain import Branch, open_run, plan_run, read_branch, run_directory, train
+    from smolkit.train.parallel import ToldByTheFirst, open_world
+    from smolkit.train.pretrain import open_run, plan_run, train
+    from smolkit.train.run_directory import Branch, read_branch, run_directory
 
     console = progress_console()
     with open_world() as world:
-        begun = Branch.of(branch) if branch else read_branch(run_directory(destination)) if resume else None
-        if plan_only:
-            plan = plan_run(chosen, world, begun)
-            print_json(plan.as_dict()) if as_json else plan.print(result_console())
-            return
-        run = open_run(chosen, world, branch=begun, make=corpus_maker(chosen, console))
-        if world.leads:
-            run.plan.print(console)
-        scores = train(run, destination, world, console=console, resume=resume, overwrite=overwrite)
+        try:
+            begun = world.lead(
+                lambda: Branch.of(branch) if branch else read_branch(run_directory(destination)) if resume else None
+            )
+            if plan_only:
+                plan = plan_run(chosen, world, begun)
+                if world.leads:
+                    print_json(plan.as_dict()) if as_json else plan.print(result_console())
+                return
+            run = open_run(chosen, world, branch=begun, make=corpus_maker(chosen, console), resume=resume)
+            if world.leads:
+                run.plan.print(console)
+            scores = train(run, destination, world, console=console, resume=resume, overwrite=overwrite)
+        except ToldByTheFirst as exc:
+            raise typer.Exit(exc.exit_code) from exc
         if not world.leads:
             return
     if as_json:

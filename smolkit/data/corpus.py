@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -239,7 +240,8 @@ class CorpusWriter:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        with suppress(OSError):  # `finish` has closed them; where it was not reached, another error is on its way
+            self._close()
 
     def add(self, tokens: np.ndarray, ends: np.ndarray, names: Sequence[str]) -> None:
         """Append documents: their ids one after the other, their ends therein (exclusive, increasing), their names.
@@ -249,16 +251,27 @@ class CorpusWriter:
         assert len(ends) == len(names)
         assert (int(ends[-1]) if len(ends) else 0) == len(tokens)
         ends = ends.astype(np.int64)
-        for first, stop in self._cuts(ends):
-            start = int(ends[first - 1]) if first else 0
-            self._write(tokens[start : int(ends[stop - 1])], ends[first:stop] - start, names[first:stop])
+        with self._room():
+            for first, stop in self._cuts(ends):
+                start = int(ends[first - 1]) if first else 0
+                self._write(tokens[start : int(ends[stop - 1])], ends[first:stop] - start, names[first:stop])
 
     def finish(self, details: Mapping[str, Any], **said: Any) -> manifest.Manifest:
         """Close the shards and write the manifest; `said` are its other fields, such as `recipe` and `sources`."""
-        self._close()
+        with self._room():
+            self._close()
         totals = {name: sum(shard[name] for shard in self.shards) for name in ("tokens", "documents")}
         described = {**self._said, **totals, "shards": self.shards, **details}
         return manifest.write(self.directory, manifest.Manifest(kind=KIND, details=described, **said))
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Errors of writing as a line: the disk may be full."""
+        try:
+            yield
+        except OSError as exc:
+            what, where = f"cannot be written ({exc.strerror or exc})", str(self.directory.parent)
+            raise ManifestError(what, where=where, fix="Make room there, and run it again") from exc
 
     def _cuts(self, ends: np.ndarray) -> Iterator[tuple[int, int]]:
         """Runs of documents, as (first, stop), that go into one shard each."""
@@ -292,6 +305,7 @@ class CorpusWriter:
         shard["documents"] += len(names)
 
     def _close(self) -> None:
-        for file in self._files or ():
-            file.close()
-        self._files = None
+        files, self._files = self._files or (), None
+        with ExitStack() as stack:  # closing writes what is left, and may fail
+            for file in files:
+                stack.enter_context(file)

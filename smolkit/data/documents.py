@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from smolkit.data.text import Text
-from smolkit.errors import DataError, locate, nearest
+from smolkit.errors import DataError, locate, nearest, printable
 from smolkit.registry import require
 
 _HUB_BUFFER = 10_000
@@ -60,9 +61,20 @@ class Part:
     """Bytes, for the progress."""
 
 
-def read_part(part: Part, text: Text) -> Iterator[Document | DataError]:
-    """The documents of a part, in order; a DataError stands where a row is bad."""
-    rows = _READERS[part.kind](part)
+def read_part(part: Part, text: Text, fields: Sequence[str] = ()) -> Iterator[Document | DataError]:
+    """The documents of a part, in order; a DataError stands where a row is bad.
+
+    `fields` are those that the caller needs besides text and name. Raises DataError where a file cannot be read.
+    """
+    try:
+        yield from _documents(part, text, fields)
+    except OSError as exc:
+        raise DataError(f"cannot be read: {exc.strerror or exc}", where=str(exc.filename or part.files[0])) from exc
+
+
+def _documents(part: Part, text: Text, fields: Sequence[str]) -> Iterator[Document | DataError]:
+    wanted = (text.text_field, text.id_field, *fields)
+    rows = _parquet_rows(part, wanted) if part.kind == "parquet" else _READERS[part.kind](part)
     if part.chosen is not None:
         chosen = set(part.chosen)
         rows = (row for place, row in enumerate(islice(rows, part.chosen[-1] + 1)) if place in chosen)
@@ -71,7 +83,7 @@ def read_part(part: Part, text: Text) -> Iterator[Document | DataError]:
         if isinstance(row, DataError):
             yield row
         else:
-            yield Document(where, row, {}, where) if plain else _document(row, where, text)
+            yield Document(printable(where), row, {}, where) if plain else _document(row, where, text)
 
 
 def count_rows(part: Part) -> int:
@@ -135,13 +147,20 @@ def _empty_lines(places: Iterable[str]) -> Rows:
     return ((where, DataError("an empty line", where=where)) for where in places)
 
 
-def _parquet_rows(part: Part) -> Rows:
-    number = part.first_row
-    opened = open_parquet(part.files[0])
-    for batch in opened.iter_batches(batch_size=256, row_groups=list(range(part.begin, part.end))):
-        for row in batch.to_pylist():
-            yield locate(part.files[0], number), row
-            number += 1
+def _parquet_rows(part: Part, wanted: Sequence[str] = ()) -> Rows:
+    """Rows with the wanted columns alone, where there are such: others may be large, and cost time and memory."""
+    number, file = part.first_row, part.files[0]
+    opened = open_parquet(file)
+    there = opened.schema_arrow.names
+    # Without the first, the text, a fault is to say what there is; to pyarrow a dot means a field within a field.
+    some = bool(wanted) and wanted[0] in there and not any("." in name for name in wanted)
+    columns = [name for name in wanted if name in there] if some else None
+    groups = list(range(part.begin, part.end))
+    with _parquet_errors(file, "damaged"):
+        for batch in opened.iter_batches(batch_size=256, row_groups=groups, columns=columns):
+            for row in batch.to_pylist():
+                yield locate(file, number), row
+                number += 1
 
 
 def _plain_rows(part: Part) -> Rows:
@@ -160,11 +179,17 @@ def _given_rows(part: Part) -> Rows:
 
 def open_parquet(file: Path | str) -> Any:
     parquet = require("pyarrow.parquet", extra="data", why="reading Parquet files")
-    try:
+    with _parquet_errors(file, "not a Parquet file"):
         return parquet.ParquetFile(file)
+
+
+@contextmanager
+def _parquet_errors(file: Path | str, what: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as exc:  # pyarrow's own errors are among these
         line = str(exc).partition("\n")[0]
-        raise DataError(f"not a Parquet file: {line}", where=str(file), fix="Copy or download it again") from exc
+        raise DataError(f"{what}: {line}", where=str(file), fix="Copy or download it again") from exc
 
 
 # ---- the Hub
@@ -179,13 +204,25 @@ def open_hub(name: str, options: Mapping[str, Any]) -> Any:
         )
 
 
+def pin_hub(name: str, revision: str | None) -> str:
+    """The commit that a revision of a data set, or its newest, is now."""
+    if revision is not None and re.fullmatch("[0-9a-f]{40}", revision):
+        return revision
+    from huggingface_hub import HfApi
+
+    with _hub_errors(name):
+        return str(HfApi().dataset_info(name, revision=revision).sha)
+
+
 @contextmanager
 def _hub_errors(name: str) -> Iterator[None]:
     import datasets
+    from huggingface_hub.errors import HfHubHTTPError
 
+    kinds = (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError)
     try:
         yield
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as exc:
+    except (*kinds, *HfHubHTTPError.__bases__) as exc:  # the bases: whatever library speaks HTTP, its own error
         reason = str(exc).partition("\n")[0]
         fix = "Name local files where there is no network"
         raise DataError(f"no data set that can be read: {reason}", where=name, fix=fix) from exc
@@ -226,6 +263,8 @@ def _document(row: Any, where: str, text: Text) -> Document | DataError:
     if not isinstance(row, Mapping):
         return DataError(f"a row is an object, got {type(row).__name__}", where=where)
     content, place = row.get(text.text_field), f"{where}:{text.text_field}"
+    if content is None and text.text_field in row:
+        return DataError("is null, and should be text", where=place)
     if content is None:
         near = nearest(text.text_field, row) or next((name for name in ("text", "content") if name in row), None)
         fix = f"Its text may be in {near!r}: pass --text-field {near}" if near and near in row else None
@@ -238,4 +277,4 @@ def _document(row: Any, where: str, text: Text) -> Document | DataError:
     except UnicodeEncodeError:
         return DataError("half of a surrogate pair, which is no text", where=place)
     name = row.get(text.id_field)
-    return Document(where if name is None else str(name), content, row, where)
+    return Document(printable(where if name is None else str(name)), content, row, where)

@@ -30,6 +30,7 @@ _WEIGHTS = "weights.npy"
 _PENALTIES = (0.03, 0.1, 0.3, 1.0)
 """Of the squared weights, tried on a part of the training rows; texts are vectors of length 1."""
 _LEAST_ROWS = 20
+_LEAST_LEARNT = 10
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
 
@@ -128,13 +129,16 @@ def train_educational(
 
     if not 0 < holdout < 1:
         raise DataError(f"holdout is a share of the rows between 0 and 1, got {holdout:g}", fix="A fifth is 0.2")
-    manifest.check_destination(out, overwrite=overwrite, inputs=[rows])
+    manifest.check_destination(out, overwrite=overwrite, inputs=[rows, model])
     texts, scores = read_annotations(Path(rows))
+    held = max(1, round(holdout * len(texts)))
+    if len(texts) - held < _LEAST_LEARNT:
+        what = f"holdout {holdout:g} leaves {len(texts) - held} of {len(texts)} rows to learn from"
+        raise DataError(what, where=str(rows), fix="Hold out fewer: a fifth is 0.2")
     encoder = open_encoder(model, "none")
     matrix = _matrix([features(ids) for ids in encoder.encode(texts)])
     order = list(range(len(texts)))
     Random(seed).shuffle(order)
-    held = max(1, round(holdout * len(order)))
     test, train = np.array(order[:held]), np.array(order[held:])
     penalty = _choose_penalty(matrix[train], scores[train])
     weights, bias = _fit(matrix[train], scores[train], penalty)

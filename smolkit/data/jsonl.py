@@ -56,6 +56,19 @@ def _json_list(path: Path, text: str) -> list[object]:
 
 
 def _read_text(path: Path) -> str:
+    try:
+        _check_file(path)
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise DataError(f"not UTF-8 text, see byte {exc.start}", where=str(path)) from exc
+    except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
+        raise DataError(f"a damaged gzip file: {exc}", where=str(path), fix="Copy or download it again") from exc
+    except OSError as exc:
+        raise DataError(f"cannot be read: {exc.strerror}", where=str(path)) from exc
+
+
+def _check_file(path: Path) -> None:
     if path.is_dir():
         files = sorted(file.name for file in path.iterdir() if file.name.endswith(SUFFIXES))
         raise DataError(
@@ -66,15 +79,6 @@ def _read_text(path: Path) -> str:
         near = nearest(path.name, siblings)
         fix = f"Did you mean {near!r}?" if near else None
         raise DataError("no such file", where=str(path), fix=fix)
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise DataError(f"not UTF-8 text, see byte {exc.start}", where=str(path)) from exc
-    except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
-        raise DataError(f"a damaged gzip file: {exc}", where=str(path), fix="Copy or download it again") from exc
-    except OSError as exc:
-        raise DataError(f"cannot be read: {exc.strerror}", where=str(path)) from exc
 
 
 def write_jsonl(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> int:

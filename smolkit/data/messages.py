@@ -147,9 +147,9 @@ def _conversation(checker: _Row, row: Mapping[str, Any], layout: str) -> Convers
         fix = None
         if row.get(other) is not None:
             fix = f"Set data.format={'sharegpt' if other == 'conversations' else 'messages'} to read {other!r}"
-        elif near := nearest(name, row):
+        elif name not in row and (near := nearest(name, row)):
             fix = f"Rename {near!r} to {name!r}"
-        checker.fault(name, f"no {name}", fix=fix)
+        checker.fault(name, "is null" if name in row else f"no {name}", fix=fix)
         return Conversation((), (), checker.where)
     keys = ("from", "value") if layout == "sharegpt" else ("role", "content")
     messages = _messages(checker, name, row[name], keys)
@@ -198,6 +198,9 @@ def _turn(checker: _Row, name: str, turn: object, keys: tuple[str, str]) -> tupl
         return None, ""
     role = roles[given]
     if calls := turn.get("tool_calls"):
+        if role not in ("assistant", "tool_call"):
+            checker.fault(f"{name}.tool_calls", f"a turn of the {role} calls no tools")
+            return role, ""
         return "tool_call", _calls(checker, f"{name}.tool_calls", calls, content)
     text = checker.text(f"{name}.{keys[1]}", content)
     return role, CALL.format(text) if role == "tool_call" else text
@@ -218,7 +221,7 @@ def _calls(checker: _Row, name: str, calls: object, content: object) -> str:
             except ValueError as exc:
                 checker.fault(f"{name}[{index}].function.arguments", f"is text, but not JSON: {exc}")
         parts.append(CALL.format(json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False)))
-    return "\n".join(parts)
+    return checker.text(name, "\n".join(parts)) if parts else ""
 
 
 def _tools(checker: _Row, value: object) -> tuple[dict[str, Any], ...]:
@@ -233,6 +236,7 @@ def _tools(checker: _Row, value: object) -> tuple[dict[str, Any], ...]:
     if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
         checker.fault("tools", f"expected a list of objects, got {type(value).__name__}")
         return ()
+    checker.text("tools", json.dumps(value, ensure_ascii=False, default=str))
     return tuple(value)
 
 
@@ -242,8 +246,10 @@ def _tools(checker: _Row, value: object) -> tuple[dict[str, Any], ...]:
 def _preference(checker: _Row, row: Mapping[str, Any]) -> Preference:
     for name in ("chosen", "rejected"):
         if row.get(name) is None:
-            near = nearest(name, [key for key in row if key not in ("prompt", "chosen", "rejected")])
-            checker.fault(name, f"no {name}", fix=f"Rename {near!r} to {name!r}" if near else None)
+            others = [key for key in row if key not in ("prompt", "chosen", "rejected")]
+            near = nearest(name, others) if name not in row else None
+            what = "is null" if name in row else f"no {name}"
+            checker.fault(name, what, fix=f"Rename {near!r} to {name!r}" if near else None)
     tools = _tools(checker, row.get("tools"))
     prompt = _prompt(checker, row)
     if checker.problems:
@@ -259,6 +265,8 @@ def _prompt(checker: _Row, row: Mapping[str, Any]) -> list[Message]:
     given = row.get("prompt")
     if isinstance(given, str):
         before = _system_before(row.get("chosen"), given)
+        for turn in before:
+            checker.text("chosen[0].content", turn["content"])
         return [*before, {"role": "user", "content": checker.text("prompt", given)}]
     name = "prompt"
     if given is None and isinstance(row.get("chosen"), list):
@@ -292,18 +300,25 @@ def _answer(checker: _Row, row: Mapping[str, Any], name: str, prompt: Sequence[M
             name, f"expected a string or messages, got {'an empty list' if given == [] else type(given).__name__}"
         )
         return ""
-    last = given[-1]
-    if not isinstance(last, Mapping) or last.get("role") != "assistant":
-        checker.fault(f"{name}[{len(given) - 1}]", "the last turn is not the assistant's")
+    last, place = given[-1], f"{name}[{len(given) - 1}]"
+    if not isinstance(last, Mapping) or last.get("role") not in ("assistant", "tool_call"):
+        checker.fault(place, "the last turn is not the assistant's")
         return ""
-    repeated = given[:-1]
-    for index, turn in enumerate(repeated):
-        same = (
-            index < len(prompt)
-            and isinstance(turn, Mapping)
-            and all(turn.get(key) == prompt[index][key] for key in ("role", "content"))
-        )
-        if not same or len(repeated) != len(prompt):
-            checker.fault(f"{name}[{index}]", "the turns before the answer are not those of the prompt")
-            return ""
-    return checker.text(f"{name}[{len(given) - 1}].content", last.get("content"))
+    differs = _first_other(checker, name, given[:-1], prompt)
+    if differs is not None:
+        checker.fault(f"{name}[{differs}]", "the turns before the answer are not those of the prompt")
+        return ""
+    return _turn(checker, place, last, ("role", "content"))[1]
+
+
+def _first_other(checker: _Row, name: str, repeated: Sequence[object], prompt: Sequence[Message]) -> int | None:
+    """Which of the turns that an answer repeats is not the prompt's, once both are written alike; 0 for another count.
+
+    The prompt was checked already, so faults of equal turns would be its own: they need not be told again.
+    """
+    if not repeated:
+        return None
+    if len(repeated) != len(prompt):
+        return 0
+    turns = _messages(_Row(checker.file, checker.number), name, repeated)
+    return next((index for index, turn in enumerate(prompt) if turns[index : index + 1] != [turn]), None)

@@ -198,7 +198,12 @@ def _ends_of_documents(fragments: Sequence[Fragment], count: int) -> np.ndarray:
 
 
 def held_out(shard: Shard, tokens: int) -> int:
-    """How many of a shard's last documents hold `tokens` tokens at least, leaving it half of them at most."""
+    """How many of a shard's last documents hold `tokens` tokens at least; 0 where that would be half of them or more.
+
+    A document is held out whole.
+    """
     ends = np.asarray(shard.ends).astype(np.int64)
-    first = int(np.searchsorted(ends, max(ends[-1] - tokens, ends[-1] // 2), side="right"))
-    return len(ends) - first
+    total = int(ends[-1]) if len(ends) else 0
+    first = int(np.searchsorted(ends, max(total - tokens, 0), side="right"))
+    kept = int(ends[first - 1]) if first else 0
+    return len(ends) - first if 2 * kept >= total and first else 0

@@ -25,7 +25,7 @@ from smolkit.data.educational import EducationalModel, load_educational
 from smolkit.data.encode import Encoder
 from smolkit.data.quality import BAD_ROW, EMPTY, fingerprint, judge
 from smolkit.data.text import Filters, MinHash, Text
-from smolkit.errors import DataError
+from smolkit.errors import DataError, ManifestError, printable
 from smolkit.manifest import sha256_directory, sha256_file
 from smolkit.recipe import resolved
 
@@ -156,6 +156,9 @@ def tokenize_part(job: Job, part: Part, key: str, advance: Advance) -> None:
         with aside.open("wb") as file:
             np.savez(file, **found.arrays(digest.hexdigest()))
         os.replace(aside, job.folder / f"{key}.npz")  # from here on the part is finished
+    except OSError as exc:  # of writing: what cannot be read is a DataError already
+        fix = "Make room there, and run it again: it goes on from the finished parts"
+        raise ManifestError(f"cannot be written ({exc.strerror or exc})", where=str(job.folder), fix=fix) from exc
     finally:
         aside.unlink(missing_ok=True)
 
@@ -192,12 +195,14 @@ class _Found:
 
 def _judged(job: Job, part: Part, found: _Found) -> Iterator[Document]:
     """The documents of a part that neither their text nor their row speaks against."""
-    for document in read_part(part, job.text):
+    scores = job.filters.educational
+    fields = [scores.field] if scores is not None and scores.field is not None else []
+    for document in read_part(part, job.text, fields):
         found.read += 1
         reason = document if isinstance(document, DataError) else _row_reason(document, job.filters)
         if isinstance(reason, DataError):
             found.problems += [str(reason)] if len(found.problems) < NAMED else []
-            found.drop(BAD_ROW, str(reason.where))
+            found.drop(BAD_ROW, printable(str(reason.where)))
         elif isinstance(document, Document):
             reason = reason or judge(document.text, job.filters)
             if reason is None:
@@ -212,7 +217,8 @@ def _row_reason(document: Document, filters: Filters) -> str | DataError | None:
         return None
     score, where = document.row.get(wanted.field), f"{document.where}:{wanted.field}"
     if score is None:
-        return DataError("no such field, which should hold the educational value", where=where)
+        what = "is null, and" if wanted.field in document.row else "no such field, which"
+        return DataError(f"{what} should hold the educational value", where=where)
     if isinstance(score, bool) or not isinstance(score, int | float) or math.isnan(score):
         return DataError(f"expected a number, got {score!r:.40}", where=where)
     return None if score >= wanted.threshold else _below(wanted.threshold)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,10 +18,10 @@ from itertools import accumulate, groupby
 from pathlib import Path
 from random import Random
 
-from smolkit.data.documents import Part, count_rows, open_hub, open_parquet
+from smolkit.data.documents import Part, count_rows, open_hub, open_parquet, pin_hub
 from smolkit.data.python_text import python_texts
 from smolkit.data.text import Text
-from smolkit.errors import DataError, nearest
+from smolkit.errors import DataError, nearest, printable
 from smolkit.manifest import Source, sha256_file
 
 PART_BYTES = 8 << 20
@@ -49,15 +51,22 @@ def find_parts(text: Text) -> tuple[list[Part], tuple[Source, ...]]:
             for plain, some in groupby(scans, lambda scan: _is_plain(scan.file))
             for part in (_plain_parts(list(some)) if plain else _rows_parts(some))
         ]
-        sources = tuple(Source(role="text", name=str(scan.file), sha256=scan.sha256) for scan in scans)
+        sources = tuple(Source(role="text", name=printable(str(scan.file)), sha256=scan.sha256) for scan in scans)
     return _choose(parts, text.documents, text.seed), sources
 
 
-def find_files(paths: Iterable[str]) -> list[Path]:
-    """The files that paths, directories and patterns name, in their order, those of a directory by name."""
+def find_files(paths: Iterable[str], passed_over: Counter[str] | None = None) -> list[Path]:
+    """The files that paths, directories and patterns name, in their order, those of a directory by name.
+
+    What directories hold besides is added to `passed_over` by suffix; hidden files are not. Raises DataError where
+    there is nothing to read, or a folder cannot be looked into.
+    """
     found: dict[Path, None] = {}
     for given in paths:
-        found.update(dict.fromkeys(_files_of(given)))
+        try:
+            found.update(dict.fromkeys(_files_of(given, Counter() if passed_over is None else passed_over)))
+        except OSError as exc:
+            raise DataError(f"cannot be read: {exc.strerror}", where=str(exc.filename or given)) from exc
     return list(found)
 
 
@@ -75,11 +84,12 @@ class _Scanned:
     """(byte, row from 0) at which parts begin, and at last the file's end."""
 
 
-def _files_of(given: str) -> list[Path]:
+def _files_of(given: str, passed_over: Counter[str]) -> list[Path]:
     path = Path(given).expanduser()
     if path.is_dir():
-        inside = (file for file in path.rglob("*") if file.is_file() and file.name.endswith(SUFFIXES))
-        files = sorted(file for file in inside if not _is_hidden(file.relative_to(path)))
+        inside = list(_files_below(path))
+        files = sorted(file for file in inside if file.name.endswith(SUFFIXES))
+        passed_over.update(file.suffix for file in inside if not file.name.endswith(SUFFIXES))
         if not files:
             raise DataError("holds no text", where=given, fix=f"Files that are read end in {', '.join(SUFFIXES)}")
         return files
@@ -98,8 +108,20 @@ def _files_of(given: str) -> list[Path]:
     return files
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(name.startswith(".") or name == "__pycache__" for name in path.parts)
+def _files_below(directory: Path) -> Iterator[Path]:
+    """All files but hidden ones. `Path.rglob` would pass over folders that may not be read."""
+
+    def refuse(exc: OSError) -> None:
+        raise exc
+
+    for folder, folders, names in os.walk(directory, onerror=refuse):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        files = (Path(folder, name) for name in names if not _is_hidden(name))
+        yield from (file for file in files if file.is_file())
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__"
 
 
 def _is_plain(file: Path) -> bool:
@@ -203,7 +225,8 @@ def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
 def _hub_parts(text: Text) -> tuple[list[Part], tuple[Source, ...]]:
     """A part per shard of the data set; one for all where only some documents are taken, which have an order."""
     name = str(text.hub)
-    options = (("config", text.config), ("split", text.split), ("revision", text.revision))
+    revision = pin_hub(name, text.revision)  # once, or processes might read what was pushed in between
+    options = (("config", text.config), ("split", text.split), ("revision", revision))
     data = open_hub(name, dict(options))
     shards = 1 if text.documents is not None else int(data.num_shards)
     limits = (("documents", text.documents), ("seed", text.seed), ("shards", shards))
@@ -212,7 +235,7 @@ def _hub_parts(text: Text) -> tuple[list[Part], tuple[Source, ...]]:
         Part("hub", (name,), f"{identity} {shard}", shard, shard + 1, options=options + limits)
         for shard in range(shards)
     ]
-    said = "@".join(filter(None, ("/".join(filter(None, (name, text.config))), text.revision)))
+    said = "@".join(filter(None, ("/".join(filter(None, (name, text.config))), revision)))
     return parts, (Source(role="text", name=f"{said}:{text.split}"),)
 
 

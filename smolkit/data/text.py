@@ -62,7 +62,7 @@ class Text(Section):
     """Where a row has its name; rows without one are called by their file and number."""
     documents: int | None = Field(None, ge=1)
     """Read so many at most: the first, or with a seed any."""
-    seed: int | None = None
+    seed: int | None = Field(None, ge=0)
     """Which documents are taken where not all are; of a Hub data set, from a buffer of 10,000."""
 
     @model_validator(mode="after")
@@ -75,6 +75,8 @@ class Text(Section):
             for name in ("config", "revision"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} belongs to hub, and the text comes from {origins[0]}")
+            if self.split != "train":
+                raise ValueError(f"split belongs to hub, and the text comes from {origins[0]}")
         if self.seed is not None and self.documents is None:
             raise ValueError("a seed chooses documents, and all are taken: give documents as well, or leave it out")
         return self

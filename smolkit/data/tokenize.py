@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +27,12 @@ from smolkit.data.educational import load_educational
 from smolkit.data.encode import AUTO, Encoder, open_encoder
 from smolkit.data.parts import EXAMPLES, NAMED, Dropped, Finished, Job, Report, drop, read_finished
 from smolkit.data.quality import BAD_ROW, EXACT, NEAR, near_duplicates, repeated_rows
-from smolkit.data.sources import find_parts
+from smolkit.data.sources import find_files, find_parts
 from smolkit.data.text import Filters, Text
 from smolkit.data.workers import cores, run_parts
 from smolkit.errors import DataError, ManifestError, RowErrors, SmolkitError
 from smolkit.recipe import resolved
+from smolkit.registry import require
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +41,7 @@ STOP, SKIP = "stop", "skip"
 """What bad rows do: they end the run, all of them named, or are left out and counted."""
 
 _MARK = "parts.json"
+_LOCK = "lock"
 
 
 def tokenize(
@@ -64,37 +69,54 @@ def tokenize(
     if on_bad_row not in (STOP, SKIP):
         raise DataError(f"no way to treat a bad row: {on_bad_row!r}", given=on_bad_row, known=(STOP, SKIP))
     out = Path(out).absolute()
-    manifest.check_destination(out, overwrite=overwrite, inputs=text.path or ())
+    passed_over: Counter[str] = Counter()
+    files = find_files(text.path or (), passed_over)
+    manifest.check_destination(out, overwrite=overwrite, inputs=[*files, model, *_scorers(filters)])
     encoder = open_encoder(model, end_of_document)
-    _check_scorer(filters, encoder)
+    _check_filters(filters, encoder)
+    _say_passed_over(passed_over, console)
     parts, sources = find_parts(text)
     job = Job(text, filters, encoder, out.with_name(f"{out.name}.parts"))
     keys = job.keys(parts)
     made_as = hashlib.sha256(json.dumps([keys, shard_tokens, encoder.end and encoder.end.token]).encode()).hexdigest()
     if reuse and _is_made_as(out, made_as):
         return open_corpus(out)
-    _open_folder(job.folder)
-    missing = [(part, key) for part, key in zip(parts, keys, strict=True) if not _is_finished(job.folder, key)]
-    run_parts(job, missing, workers or cores(), console)
-    finished = [_finished(job.folder, key) for key in keys]
-    _check_rows(finished, on_bad_row, job.folder)
-    keep, report = _drop_duplicates(finished, filters)
-    read = sum(part.read for part in finished)
-    _check_left(keep, report, read, sources[0].name, job.folder)
-    with manifest.staged(out, overwrite=overwrite) as directory, _writer(directory, encoder, shard_tokens) as writer:
-        size = sum(_write(writer, part, kept) for part, kept in zip(finished, keep, strict=True))
-        details = {"read": read, "bytes": size, "dropped": _shares(report, read), "made_as": made_as}
-        recipe = {"text": resolved(text), "filters": resolved(filters)}
-        writer.finish(details, recipe=recipe, sources=sources)
-    shutil.rmtree(job.folder, ignore_errors=True)
+    with _open_folder(job.folder):
+        missing = [(part, key) for part, key in zip(parts, keys, strict=True) if not _is_finished(job.folder, key)]
+        run_parts(job, missing, workers or cores(), console)
+        finished = [_finished(job.folder, key) for key in keys]
+        _check_rows(finished, on_bad_row, job.folder)
+        keep, report = _drop_duplicates(finished, filters)
+        read = sum(part.read for part in finished)
+        _check_left(keep, report, read, sources[0].name, job.folder)
+        with manifest.staged(out, overwrite=overwrite) as staging, _writer(staging, encoder, shard_tokens) as writer:
+            size = sum(_write(writer, part, kept) for part, kept in zip(finished, keep, strict=True))
+            details = {"read": read, "bytes": size, "dropped": _shares(report, read), "made_as": made_as}
+            details |= {"passed_over": dict(sorted(passed_over.items()))} if passed_over else {}
+            recipe = {"text": resolved(text), "filters": resolved(filters)}
+            writer.finish(details, recipe=recipe, sources=sources)
+        shutil.rmtree(job.folder, ignore_errors=True)
     return open_corpus(out, verify=False)  # it was written a moment ago
 
 
-def _check_scorer(filters: Filters, encoder: Encoder) -> None:
-    """Whether the model of educational value can be used, before any work is done."""
+def _scorers(filters: Filters) -> list[str]:
+    """The directory of the model of educational value, where one is asked for."""
     wanted = filters.educational
-    if wanted is not None and wanted.model is not None:
-        load_educational(wanted.model, tokenizer_sha256=encoder.tokenizer_sha256, tokenizer=encoder.name)
+    return [wanted.model] if wanted is not None and wanted.model is not None else []
+
+
+def _check_filters(filters: Filters, encoder: Encoder) -> None:
+    """Whether what the filters need is there, before any work is done."""
+    for scorer in _scorers(filters):
+        load_educational(scorer, tokenizer_sha256=encoder.tokenizer_sha256, tokenizer=encoder.name)
+    if filters.minhash is not None:
+        require("datatrove", extra="data", why="finding near duplicates")
+
+
+def _say_passed_over(passed_over: Counter[str], console: Console | None) -> None:
+    if passed_over and console is not None:
+        kinds = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in passed_over.most_common())
+        console.print(f"passed over, as their names do not say text: {kinds}", highlight=False, markup=False)
 
 
 def _is_made_as(out: Path, made_as: str) -> bool:
@@ -108,18 +130,55 @@ def _is_made_as(out: Path, made_as: str) -> bool:
 # ---- parts
 
 
-def _open_folder(folder: Path) -> None:
-    """Where finished parts lie. A directory that is not ours is left alone."""
+@contextmanager
+def _open_folder(folder: Path) -> Iterator[None]:
+    """Where finished parts lie, for this run alone. A directory that is not ours is left alone."""
     mark = folder / _MARK
-    if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    is_dir = folder.is_dir()
+    others = is_dir and any(entry.name != _LOCK for entry in folder.iterdir())  # a lock comes before the mark
+    if folder.exists() and not mark.is_file() and (not is_dir or others):
         raise ManifestError("is not ours, and finished parts are to go there", where=str(folder), fix="Move it away")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.write_text('"Finished parts of smolkit data tokenize, which the next run goes on from"\n')
-        for left in folder.glob(".*"):  # begun by a process that was killed
-            left.unlink()
+        lock = _lock(folder)
     except OSError as exc:
         raise ManifestError(f"cannot be written ({exc.strerror})", where=str(folder)) from exc
+    try:
+        try:
+            mark.write_text('"Finished parts of smolkit data tokenize, which the next run goes on from"\n')
+            for left in folder.glob(".*"):  # begun by a process that was killed
+                left.unlink()
+        except OSError as exc:
+            raise ManifestError(f"cannot be written ({exc.strerror})", where=str(folder)) from exc
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int:
+    """An open file that is locked until it is closed, or its process is gone.
+
+    A run that ends removes its folder with the lock: then the next one may hold a file that is no longer there.
+    Raises ManifestError where another run has it.
+    """
+    import fcntl
+
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file), os.stat(folder / _LOCK)):
+                return file
+        except BlockingIOError as exc:
+            os.close(file)
+            fix = "Wait for its end, or name another --out"
+            raise ManifestError("another run is writing here", where=str(folder), fix=fix) from exc
+        except FileNotFoundError:
+            pass
+        except OSError:
+            os.close(file)
+            raise
+        os.close(file)
 
 
 def _is_finished(folder: Path, key: str) -> bool:
@@ -172,7 +231,7 @@ def _drop_duplicates(finished: Sequence[Finished], filters: Filters) -> tuple[li
             drop(report, reason, some)
     keep = np.ones(sum(len(part.lengths) for part in finished), bool)
     edges = [0, *accumulate(len(part.lengths) for part in finished)]
-    if filters.exact_dedup:
+    if filters.exact_dedup and finished:
         later = repeated_rows(np.concatenate([part.hashes for part in finished]))
         _note(report, EXACT, finished, edges, later)
         keep &= ~later

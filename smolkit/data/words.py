@@ -9,9 +9,9 @@ takes the tokenizer itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 CACHED = 500_000
 """Words that are remembered, some 150 MB; then the memory begins anew."""
+
+_LONGEST = 64
+"""Characters of a word that is remembered: longer ones hardly come again, and may be as long as a text."""
+
+_BATCH = 65_536
+"""Words of a long text that are cut and looked up together: it may be of many millions."""
+
+_LONG = 1 << 20
+"""Characters from which a text is long; the words of others are cut at once, which is faster."""
 
 _LAST = 0x2800
 """Characters from here on (Chinese, emoji) are left to the tokenizer: to compare them all would take too long."""
@@ -45,11 +54,26 @@ class WordEncoder:
         """The ids of a text and then those of `tail`, or None where the tokenizer itself has to be asked."""
         if self._foreign.search(text):
             return None
-        words = self._pattern.findall(text)
+        batches = [self._look_up(words, dtype) for words in self._batches(text)]
+        return np.concatenate([*batches, np.array(tail, dtype)])
+
+    def _batches(self, text: str) -> Iterator[list[str]]:
+        if len(text) < _LONG:
+            yield self._pattern.findall(text)
+            return
+        matches = self._pattern.finditer(text)
+        while words := [match.group() for match in islice(matches, _BATCH)]:
+            yield words
+
+    def _look_up(self, words: Sequence[str], dtype: np.dtype[Any]) -> np.ndarray:
         missing = set(words).difference(self._ids)
         if missing:
             self._learn(list(missing), words)
-        return np.fromiter(chain(chain.from_iterable(map(self._ids.__getitem__, words)), tail), dtype)
+        ids = np.fromiter(chain.from_iterable(map(self._ids.__getitem__, words)), dtype)
+        for word in missing:
+            if len(word) > _LONGEST:
+                del self._ids[word]
+        return ids
 
     def _learn(self, missing: list[str], words: Sequence[str]) -> None:
         if len(self._ids) > CACHED:
@@ -69,7 +93,10 @@ def open_words(tokenizer: Tokenizer) -> WordEncoder | None:
     pattern = _pattern_of(form)
     if pattern is None:
         return None
-    compiled = regex.compile(pattern)
+    try:
+        compiled = regex.compile(pattern)
+    except regex.error:  # the tokenizer's own engine knows more
+        return None
     differing = [code for code in range(_LAST) if not _is_cut_alike(chr(code), tokenizer, compiled)]
     if len(differing) > _LAST // 4:  # not the pattern that it seemed
         return None

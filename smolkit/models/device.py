@@ -116,6 +116,11 @@ def release_freed_memory() -> None:
         trim(0)
 
 
+def copied(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A CPU tensor on a device, without waiting for what the device has to do before."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
 _PEAKS = {"H100": 989e12, "H200": 989e12, "B200": 2250e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12,
           "A10G": 70e12, "A10": 125e12, "RTX 4090": 165e12, "RTX 3090": 71e12}  # fmt: skip
 """Dense bfloat16 FLOP/s of GPUs by a part of their name, from their makers' data sheets; the first that fits."""

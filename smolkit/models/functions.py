@@ -22,7 +22,9 @@ _LOGIT_ROWS = 64
 """Positions whose logits are float32 at the same time; at a vocabulary of 49152 they stay in a cache of 16 MB."""
 
 _HEAD_ROWS = 512
-"""Positions whose logits exist at the same time when the head and the loss are computed as one."""
+"""Positions whose logits exist at the same time when the head and the loss are computed as one, on a CPU."""
+_GPU_BLOCKS = 8
+"""On a GPU so many times as many: its products want more rows, and there is room."""
 
 Masks = dict[tuple[int, int], torch.Tensor]
 
@@ -229,8 +231,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         partitions = torch.empty_like(losses)
         wanted = recorded and (ctx.needs_input_grad[0] or ctx.needs_input_grad[1])
         grad_states, grad_weight = torch.empty_like(states) if wanted else None, None
-        for start in range(0, len(states), _HEAD_ROWS):
-            rows = slice(start, start + _HEAD_ROWS)
+        size = _HEAD_ROWS * (_GPU_BLOCKS if states.is_cuda else 1)
+        for start in range(0, len(states), size):
+            rows = slice(start, start + size)
             logits = states[rows] @ weight.t()
             _cross_entropy(logits, targets[rows], losses[rows], partitions[rows], scale, z_loss, wanted)
             if grad_states is not None:

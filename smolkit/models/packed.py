@@ -17,6 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from smolkit.errors import ModelError
+from smolkit.models.device import copied
 from smolkit.models.functions import Masks, causal_attention, rms_norm, rotate
 
 IMPLEMENTATION = "smolkit-packed"
@@ -83,8 +84,8 @@ class Rows:
         """The same rows, none longer than `longest`, for a device; in one kernel where that has one."""
         if device.type != "cuda" or self.shared or self.before is not None or dtype == torch.float32:
             return self
-        ends = torch.tensor([0, *self.lengths]).cumsum(0)
-        return replace(self, bounds=ends.to(device=device, dtype=torch.int32), longest=longest)
+        ends = torch.tensor([0, *self.lengths]).cumsum(0).to(torch.int32)
+        return replace(self, bounds=copied(ends, device), longest=longest)
 
 
 def hidden_states(

@@ -20,15 +20,19 @@ class MasterAdamW(torch.optim.AdamW):
     Source: decoupled weight decay, arXiv:1711.05101.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]], **defaults: Any):
+    def __init__(self, groups: Iterable[dict[str, Any]], *, compute_dtype: torch.dtype | None = None, **defaults: Any):
+        """With `compute_dtype`, float32 parameters become masters as they are, and are rounded to it."""
         self.pairs: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
+        self.compute_dtype = compute_dtype
         mastered = [{**group, "params": [self._master(p) for p in group["params"]]} for group in groups]
         super().__init__(mastered, fused=True, **defaults)
 
     def _master(self, parameter: torch.nn.Parameter) -> torch.Tensor:
-        if parameter.dtype == torch.float32:
+        rounded = self.compute_dtype or parameter.dtype
+        if rounded == torch.float32:
             return parameter
         master = parameter.detach().float().requires_grad_()
+        parameter.data = parameter.data.to(rounded)
         parameter.register_post_accumulate_grad_hook(lambda p: _move_gradient(p, master))
         self.pairs.append((parameter, master))
         return master
@@ -41,7 +45,12 @@ class MasterAdamW(torch.optim.AdamW):
     def by_name(self, model: torch.nn.Module) -> dict[str, torch.Tensor]:
         """The masters of a model's parameters, by their names there."""
         of = {id(parameter): master for parameter, master in self.pairs}
-        return {name: of.get(id(p), p) for name, p in model.named_parameters() if p.requires_grad}
+        found = {name: of.get(id(p), p) for name, p in model.named_parameters() if p.requires_grad}
+        owned = {id(master) for master in self.masters()}
+        assert all(id(master) in owned for master in found.values()), (
+            "these are copies, as of weights gathered to compute"
+        )
+        return found
 
     def make_state(self) -> None:
         """Give every master the state that its first step would, so that a checkpoint can fill it."""

@@ -43,6 +43,8 @@ class Sampling:
             raise SmolkitError(f"top_p: must be over 0 and at most 1, got {self.top_p:g}")
         if self.max_new_tokens < 1:
             raise SmolkitError(f"max_new_tokens: must be at least 1, got {self.max_new_tokens}")
+        if self.seed is not None and self.seed < 0:
+            raise SmolkitError(f"seed: must be at least 0, got {self.seed}")
 
 
 class Chat:

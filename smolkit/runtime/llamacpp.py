@@ -92,8 +92,9 @@ class LlamaCppBackend:
         for sequence in range(1, self.max_batch + 1):
             self.api.llama_memory_seq_rm(self.memory, sequence, -1, -1)
         self.api.llama_memory_seq_rm(self.memory, 0, kept, -1)
-        self._prefix = shared
+        self._prefix = shared[:kept]  # all that is there for certain, should Ctrl-C come before the end
         self._decode([(0, at, shared[at], False) for at in range(kept, len(shared))])
+        self._prefix = shared
         for sequence in range(1, len(prompts) + 1):
             self.api.llama_memory_seq_cp(self.memory, 0, sequence, -1, -1)
         self._lengths = [len(shared)] * len(prompts)

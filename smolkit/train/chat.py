@@ -55,7 +55,7 @@ class ChatTask(Task):
             recipe=recipe,
             tokenizer=tokenizer,
             examples=train.examples,
-            skipped=train.skipped,
+            skipped=train.skipped + dev.skipped,
             rows_by_source=train.counts,
             dev=dev.examples[: recipe.dev.rows],
             steps=plan_run(passes, train.examples, recipe, share=True),
@@ -98,15 +98,26 @@ def _load(sources: Sequence[Source], recipe: ChatRecipe, chat: ChatFormat, bos_i
 
 
 def check_learnt_text(prepared: Prepared, rows: Sequence[Conversation]) -> None:
-    """Prove on the batches of the first step that what is learnt reads as what assistants said, each with its end."""
+    """Prove on the batches of the first step that what is learnt reads as what assistants said, each with its end.
+
+    A tokenizer may normalise: then what is read is compared with what it makes of the text.
+    """
     tokenizer = prepared.tokenizer
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    normal = normalizer.normalize_str if normalizer is not None else str
     for micro in prepared.steps[0]:
         batch = collate(micro, prepared.examples, prepared.pad_id)
         learnt = batch["input_ids"][batch["labels"] != IGNORED].tolist()
-        said = [turn["content"] for row in micro.rows for turn in rows[row].messages if turn["role"] == "assistant"]
-        text = tokenizer.decode(learnt, clean_up_tokenization_spaces=False)
-        end = tokenizer.eos_token
-        trimmed = "".join(f"{content.strip()}{end}" for content in said)  # as some templates do
-        if text not in ("".join(f"{content}{end}" for content in said), trimmed):
-            where = prepared.examples[micro.rows[0]].row
-            raise DataError("what the batch of this row learns is not the text of its assistants", where=where)
+        begin = 0
+        for row in micro.rows:
+            example = prepared.examples[row]
+            answers = learnt[begin : begin + example.answer_length]
+            begin += example.answer_length
+            text = normal(tokenizer.decode(answers, clean_up_tokenization_spaces=False))
+            said = [turn["content"] for turn in rows[row].messages if turn["role"] == "assistant"]
+            trimmed = [content.strip() for content in said]  # as some templates do
+            ended = ("".join(f"{content}{tokenizer.eos_token}" for content in some) for some in (said, trimmed))
+            if text not in map(normal, ended):
+                raise DataError(
+                    "what the batch of this row learns is not the text of its assistants", where=example.row
+                )

@@ -25,7 +25,7 @@ def plot_pretraining(metrics: Sequence[dict[str, Any]], file: Path) -> None:
     for axes in (losses, sources, rates, speed):
         axes.set_xlabel("optimizer step")
         axes.grid(alpha=0.2)
-    figure.savefig(file, dpi=110)
+    figure.savefig(file, dpi=110, format="png")
 
 
 def _plot_loss(axes: Any, lines: Sequence[dict[str, Any]], metrics: Sequence[dict[str, Any]]) -> None:

@@ -66,7 +66,7 @@ class DpoTask(Task):
             recipe=recipe,
             tokenizer=tokenizer,
             examples=train.examples,
-            skipped=train.skipped,
+            skipped=train.skipped + dev.skipped,
             rows_by_source=train.counts,
             dev=dev.examples[: recipe.dev.rows],
             steps=plan_run(passes, train.examples, recipe, share=False),

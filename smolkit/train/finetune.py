@@ -88,7 +88,7 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
             prepared.steps,
             objective,
             run_dir,
-            callbacks=[ledger, checkpoint_callback()],
+            callbacks=[ledger, checkpoint_callback(recipe.checkpoint.keep)],
             measure=measure,
             best=task.best,
         )
@@ -197,8 +197,9 @@ def _open_run_dir(run_dir: Path, prepared: Prepared, *, resume: bool, overwrite:
 
 
 def _identity(prepared: Prepared) -> str:
-    """A hash over the recipe and every token and step: two runs with the same one do the same."""
+    """A hash over the recipe, the base weights and every token and step: two runs with the same one do the same."""
     digest = hashlib.sha256(json.dumps(resolved(prepared.recipe), sort_keys=True).encode())
+    digest.update(str(Source.of("", resolve(prepared.recipe.model)).sha256).encode())
     for example in [*prepared.examples, *(row for row in prepared.dev if hasattr(row, "identity"))]:
         digest.update(json.dumps(example.identity).encode())
     return digest.hexdigest()

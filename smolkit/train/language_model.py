@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from smolkit.data.packing import Batch
 from smolkit.data.render import IGNORED
+from smolkit.models.device import copied
 from smolkit.models.functions import linear_cross_entropy
 from smolkit.models.packed import Rows, decoder_layer, llama_states
 
@@ -38,7 +39,7 @@ class TokenBatch:
         at = (targets != IGNORED).nonzero()[:, 0]
         sequences = torch.from_numpy(batch.sequences)[at]
         tensors = torch.from_numpy(batch.ids), torch.from_numpy(batch.positions), at, targets[at], sequences
-        ids, positions, at, targets, sequences = (tensor.to(device, non_blocking=True) for tensor in tensors)
+        ids, positions, at, targets, sequences = (copied(tensor, device) for tensor in tensors)
         return cls(ids, positions, Rows(batch.lengths).on(device, dtype, longest), at, targets, sequences)
 
 

@@ -114,9 +114,19 @@ class Ledger(TrainerCallback):
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a last line that a kill cut short is left out."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1]]
+    """The lines of a metrics.jsonl; a last line that a kill cut short is left out.
+
+    Raises SmolkitError, with its place, for a line that is damaged.
+    """
+    lines = path.read_bytes().split(b"\n")[:-1]
+    metrics = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            metrics.append(json.loads(line))
+        except ValueError as exc:
+            fix = "Take the file from a backup, or remove the line"
+            raise SmolkitError("a damaged line", where=f"{path}:{number}", fix=fix) from exc
+    return metrics
 
 
 def peak_memory_gib() -> float:
@@ -141,7 +151,7 @@ def plot_curves(metrics: Sequence[dict[str, Any]], file: Path) -> None:
         _draw_rewards(panels[1], panels[2], metrics)
     panels[-1].set_xlabel("optimizer step")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.savefig(file, dpi=120)
+    figure.savefig(file, dpi=120, format="png")
 
 
 def _draw_loss(axes: Any, metrics: Sequence[dict[str, Any]], unit: str) -> None:

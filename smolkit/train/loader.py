@@ -41,15 +41,34 @@ class Sources:
 
 
 def open_sources(
-    recipe: PretrainRecipe, spec: ModelSpec, world: World, make: Callable[[str], None] | None = None
+    recipe: PretrainRecipe,
+    spec: ModelSpec,
+    world: World,
+    make: Callable[[str], None] | None = None,
+    *,
+    verify: bool = True,
 ) -> Sources:
-    """Open and prove every corpus; one that is not there is made by `make(source)` on the leading rank.
+    """Open every corpus, proven by its hashes if `verify`; one that is not there is made by `make(source)` on the
+    leading rank.
 
     Raises DataError for a corpus that is missing, damaged or of another tokenizer.
     """
     tokenizer = load_tokenizer(recipe.tokenizer)
     digest = sha256_file(resolve(recipe.tokenizer) / "tokenizer.json")
+    world.lead(lambda: _make_and_prove(recipe, make, verify=verify))
     corpora = {}
+    for name in recipe.sources:
+        corpus = open_corpus(recipe.corpus_of(name), verify=False)
+        check_tokenizer(corpus, digest, spec.vocab, recipe.tokenizer)
+        corpora[name] = corpus
+    _check_ends(corpora)
+    _be_a_base_model(tokenizer, next(iter(corpora.values())))
+    kept = {name: _hold_out(recipe, corpus) for name, corpus in corpora.items()}
+    available = {name: Stream(corpus, name, 0, kept[name]).tokens for name, corpus in corpora.items()}
+    return Sources(corpora, kept, available, tokenizer)
+
+
+def _make_and_prove(recipe: PretrainRecipe, make: Callable[[str], None] | None, *, verify: bool) -> None:
     for name in recipe.sources:
         directory = recipe.corpus_of(name)
         if not directory.is_dir():
@@ -59,18 +78,24 @@ def open_sources(
                     where=str(directory),
                     fix=f"Make it with smolkit data tokenize, or set sources.{name}.text",
                 )
-            if world.leads:
-                make(name)
-            world.wait()
-        corpus = open_corpus(directory, verify=world.leads)
-        check_tokenizer(corpus, digest, spec.vocab, recipe.tokenizer)
-        corpora[name] = corpus
-    _check_ends(corpora)
-    _be_a_base_model(tokenizer, next(iter(corpora.values())))
-    wanted = recipe.validation.tokens if recipe.validation.every else 0
-    kept = {name: held_out(corpus.shards[-1], wanted) if wanted else 0 for name, corpus in corpora.items()}
-    available = {name: Stream(corpus, name, 0, kept[name]).tokens for name, corpus in corpora.items()}
-    return Sources(corpora, kept, available, tokenizer)
+            make(name)
+        elif verify:
+            open_corpus(directory)
+
+
+def _hold_out(recipe: PretrainRecipe, corpus: Corpus) -> int:
+    """How many of the last documents of a corpus are for validation alone."""
+    if recipe.validation.every is None:
+        return 0
+    count = held_out(corpus.shards[-1], recipe.validation.tokens)
+    if not count or not held_out_batches(corpus, count, recipe.validation.tokens, recipe.sequence, recipe.sequence):
+        raise DataError(
+            f"too small to hold out {recipe.validation.tokens:,} tokens of whole documents for validation "
+            f"({corpus.documents:,} documents, {corpus.tokens:,} tokens)",
+            where=str(corpus.directory),
+            fix="Set validation.tokens lower, or validation.every to null",
+        )
+    return count
 
 
 def _check_ends(corpora: Mapping[str, Corpus]) -> None:
@@ -173,15 +198,13 @@ class Loader:
 
 
 def held_out_batches(corpus: Corpus, documents: int, tokens: int, sequence: int, micro_tokens: int) -> list[Batch]:
-    """The last documents of a corpus, each alone and cut to `sequence` tokens, about `tokens` in all."""
+    """The last documents of a corpus in pieces of up to `sequence` tokens, each alone, `tokens` in all at most."""
     shard = corpus.shards[-1]
     last = len(shard.ends)
     texts, left = [], tokens
     for index in range(last - documents, last):
-        ids = np.asarray(shard.document(index)[: min(sequence, left)]).astype(np.int64)
-        if len(ids) > 1:
-            texts.append(ids)
-            left -= len(ids)
-        if left < 2:
-            break
+        ids = np.asarray(shard.document(index)[:left]).astype(np.int64)
+        left -= len(ids)
+        pieces = (ids[at : at + sequence] for at in range(0, len(ids), sequence))
+        texts += [piece for piece in pieces if len(piece) > 1]
     return pack_documents(texts, max(micro_tokens, sequence))

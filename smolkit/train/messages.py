@@ -11,7 +11,7 @@ from smolkit.data.chat import CHATML, ChatFormat
 from smolkit.data.messages import Checked
 from smolkit.data.render import TokenizerEncoder
 from smolkit.data.rows import load_values
-from smolkit.errors import DataError, ModelError, RowErrors
+from smolkit.errors import DataError, ModelError, RowErrors, SmolkitError
 from smolkit.models import load_tokenizer
 from smolkit.train.prepare import end_with, keep_fitting, name_some, sample
 from smolkit.train.recipe import Data, FinetuneRecipe, Source
@@ -90,8 +90,15 @@ def load_examples(
         for source in sources:
             rows = _good_rows(check(source, _values(source, generate)), source, recipe, loaded.bad_rows)
             loaded.counts[source.name] = len(rows)
+            problems: list[SmolkitError] = []
             for row in rows:
-                yield row, encode(row)
+                try:
+                    example = encode(row)
+                except DataError as exc:
+                    problems.append(exc)
+                else:
+                    yield row, example
+            _take_out(problems, source, recipe, loaded)
 
     if sources:
         loaded.rows, loaded.examples, loaded.skipped = keep_fitting(rendered(), recipe.data, tokens)
@@ -112,6 +119,18 @@ def _good_rows(checked: Checked[RowT], source: Source, recipe: MessageRecipe, ba
     if not checked.rows:
         raise DataError(f"holds no row without faults; bad are {name_some(checked.bad_rows)}", where=source.name)
     return sample(checked.rows, source, recipe.seed)
+
+
+def _take_out(problems: Sequence[SmolkitError], source: Source, recipe: MessageRecipe, loaded: Loaded[RowT]) -> None:
+    """Treat rows that the chat template cannot write as other bad rows."""
+    if not problems:
+        return
+    if recipe.data.bad_rows == "refuse":
+        raise RowErrors(problems)
+    loaded.bad_rows += [str(problem.where) for problem in problems]
+    loaded.counts[source.name] -= len(problems)
+    if not loaded.counts[source.name]:
+        raise DataError(f"holds no row that can be encoded; the first: {problems[0]}", where=source.name)
 
 
 def steps_in_order(examples: Sequence[Any], recipe: FinetuneRecipe) -> list[Step]:

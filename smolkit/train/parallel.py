@@ -1,7 +1,7 @@
 """The processes of a run and what they share: torchrun's ranks, sharding, and a proof that the start was right.
 
-Both kinds of parallel training are PyTorch's `fully_shard` (FSDP2): `fsdp` shards over all ranks, `ddp` replicates
-over them, on a mesh whose shard dimension is 1. So weights are float32 masters, computed with in bfloat16, and their
+All kinds of parallel training are PyTorch's `fully_shard` (FSDP2): `fsdp` shards over all ranks or over groups of them,
+`ddp` replicates, which is a group of one. So weights are float32 masters, computed with in bfloat16, and their
 gradients are summed in float32, exactly as in a single process.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -26,6 +26,14 @@ from smolkit.train.language_model import LanguageModel
 
 _LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 _PATIENCE = timedelta(minutes=30)
+_LONG_PATIENCE = timedelta(days=2)
+"""For what one rank does while the others wait, such as hashing terabytes of tokens."""
+
+T = TypeVar("T")
+
+
+class ToldByTheFirst(SmolkitError):
+    """What the first rank has raised, on another rank: that one says it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class World:
     rank: int = 0
     size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    control: dist.ProcessGroup | None = None
+    """The group in which ranks agree on what to do, on the CPU and with patience."""
     writers: dist.ProcessGroup | None = None
     """The group in which checkpoints are written, beside the run's own exchanges."""
 
@@ -54,7 +64,7 @@ class World:
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group=self.control)
         return values
 
     def agree(self, value: Any) -> Any:
@@ -62,13 +72,29 @@ class World:
         if self.size == 1:
             return value
         held = [value]
-        dist.broadcast_object_list(held)
+        dist.broadcast_object_list(held, group=self.control)
         return held[0]
+
+    def lead(self, work: Callable[[], T]) -> T:
+        """Do `work` on the first rank; every rank returns its value, or raises when it has raised a SmolkitError."""
+        value: T | None = None
+        fault: SmolkitError | None = None
+        if self.leads:
+            try:
+                value = work()
+            except SmolkitError as exc:
+                fault = exc
+        said, value = self.agree((str(fault) if fault else None, value))
+        if fault:
+            raise fault
+        if said is not None:
+            raise ToldByTheFirst(said)
+        return value
 
     def wait(self) -> None:
         """Until every rank is here."""
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(group=self.control)
 
 
 @contextmanager
@@ -86,25 +112,31 @@ def open_world() -> Iterator[World]:
             fix="Start with torchrun, as in: torchrun --nproc-per-node 8 -m smolkit pretrain RECIPE",
         )
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        local, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= there:
+            fix = f"Start with torchrun --nproc-per-node {there}"
+            raise SmolkitError(f"process {local} of this machine has no GPU of its own, there are {there}", fix=fix)
+        device = torch.device("cuda", local)
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
-        writers = dist.new_group(backend="gloo")
+        control, writers = (dist.new_group(backend="gloo", timeout=_LONG_PATIENCE) for _ in range(2))
+        assert isinstance(control, dist.ProcessGroup)
         assert isinstance(writers, dist.ProcessGroup)
-        yield World(dist.get_rank(), size, device, writers)
+        yield World(dist.get_rank(), size, device, control, writers)
     finally:
         dist.destroy_process_group()
 
 
-def share_out(model: LanguageModel, kind: str, world: World, dtype: torch.dtype) -> None:
-    """Shard or replicate a `LanguageModel` with float32 weights over the ranks, in place; layers are units.
+def share_out(model: LanguageModel, shards: int, world: World, dtype: torch.dtype) -> None:
+    """Cut a `LanguageModel` with float32 weights into `shards` over the ranks, in place, and replicate those over what
+    ranks are left; layers are units.
 
     Gradients are sums over ranks: whoever computes the loss divides by what all ranks have.
     """
-    shape = (1, world.size) if kind == "fsdp" else (world.size, 1)
+    shape = world.size // shards, shards
     whole = init_device_mesh(world.device.type, shape, mesh_dim_names=("replicate", "shard"))
-    mesh = whole["shard"] if kind == "fsdp" else whole
+    mesh = whole["shard"] if shards == world.size else whole
     policy = MixedPrecisionPolicy(
         param_dtype=dtype if dtype != torch.float32 else None, reduce_dtype=torch.float32, cast_forward_inputs=False
     )
@@ -126,7 +158,7 @@ def check_start(model: LanguageModel, world: World) -> dict[str, int]:
     seen = {name: _fingerprint(parameter) for name, parameter in model.causal.named_parameters()}
     everywhere = world.gather(seen)
     replicated = sharded = 0
-    for name, mine in seen.items():
+    for name in seen:
         found = [other[name] for other in everywhere]
         by_shard: dict[Any, set[str]] = {}
         for one in found:
@@ -136,8 +168,8 @@ def check_start(model: LanguageModel, world: World) -> dict[str, int]:
                 f"the start-up check failed: {name} is replicated, and differs between ranks",
                 fix="Start every rank with the same seed and the same weights",
             )
-        digests = [next(iter(values)) for values in by_shard.values()]
-        if not mine.constant and len(set(digests)) < len(digests):
+        varied = {one.place: one.digest for one in found if not one.constant}
+        if len(set(varied.values())) < len(varied):
             raise SmolkitError(
                 f"the start-up check failed: shards of {name} are equal on different ranks",
                 fix="Draw the whole matrix, then cut it; or add the rank to the seed",

@@ -15,7 +15,8 @@ from smolkit.train.pretrain_recipe import PretrainRecipe
 if TYPE_CHECKING:
     from smolkit.data.mixture import Mixture
 
-_HEAD_ROWS = 512
+_HEAD_ROWS = {"cpu": 512, "cuda": 4096}
+"""Positions whose logits exist at the same time (`smolkit.models.functions`)."""
 _WRITTEN_OUT = 2048
 """Keys up to which attention on a CPU keeps its weights (`smolkit.models.packed`)."""
 
@@ -30,10 +31,12 @@ class Memory:
     moments: float
     activations: float
     head: float
+    checkpoint: float = 0.0
+    """The copy that is written while training goes on; on a GPU it lies in the machine's memory."""
 
     @property
     def total(self) -> float:
-        return self.weights + self.masters + self.gradients + self.moments + self.activations + self.head
+        return sum(vars(self).values())
 
     @property
     def parts(self) -> str:
@@ -53,22 +56,32 @@ def memory_needed(
     """An estimate within about a fifth; activations are what a Llama's layers keep for the backward pass."""
     parameters = spec.ledger().total
     rounded = dtype != torch.float32
-    shards = ranks if recipe.parallel.kind == "fsdp" else 1
+    shards = recipe.parallel.shards(ranks) if ranks > 1 else 1
     tokens = micro_tokens or _micro_tokens(recipe)
     per_layer = _kept_per_token(spec, recipe.longest, cuda=cuda) * dtype.itemsize
     if recipe.activation_checkpointing:
         per_token = spec.layers * spec.hidden * dtype.itemsize + per_layer
     else:
         per_token = spec.layers * per_layer
-    logits = min(tokens, _HEAD_ROWS) * spec.vocab * (dtype.itemsize + (4 if cuda else 0))
+    logits = min(tokens, _HEAD_ROWS["cuda" if cuda else "cpu"]) * spec.vocab * (dtype.itemsize + (4 if cuda else 0))
     return Memory(
-        weights=parameters * dtype.itemsize if rounded else 0.0,
+        weights=_gathered(spec, parameters, shards) * dtype.itemsize if rounded or shards > 1 else 0.0,
         masters=parameters * 4 / shards,
         gradients=parameters * 4 / shards,
         moments=parameters * 8 / shards,
         activations=tokens * per_token,
         head=logits + spec.vocab * spec.hidden * 4,
+        checkpoint=parameters * 12 / shards
+        if recipe.checkpoint.every and not (cuda or recipe.checkpoint.wait)
+        else 0.0,
     )
+
+
+def _gathered(spec: ModelSpec, parameters: int, shards: int) -> float:
+    """Parameters that a device holds to compute with: all, or of shards the embeddings and two layers at a time."""
+    if shards == 1:
+        return parameters
+    return spec.ledger().embedding + spec.ledger().head + 2 * spec.ledger().non_embedding / spec.layers
 
 
 def _kept_per_token(spec: ModelSpec, sequence: int, *, cuda: bool) -> float:
@@ -145,7 +158,7 @@ def plan_cost(
     """Add FLOPs, time and cost to a plan."""
     flops = sum(stage.tokens * flops_per_token(spec, stage.sequence)[0] for stage in mixture.stages)
     plan.add("training_flops", float(flops), "6 N + 12 L d s per token, embedding counted once")
-    assumed, ranks = recipe.hardware, recipe.hardware.devices or ranks
+    assumed = recipe.hardware
     rate, origin = (assumed.peak_tflops * 1e12, "the recipe's hardware") if assumed.peak_tflops else peak
     seconds = flops / (rate * ranks * assumed.mfu)
     how = f"at {assumed.mfu:.0%} of {rate / 1e12:,.3g} TFLOP/s on {ranks} device{'s' * (ranks > 1)}"

@@ -24,6 +24,8 @@ SPIKES = "spikes.jsonl"
 _WINDOW = 64
 """Steps that a loss is compared with."""
 _FEWEST = 16
+_NEW_LEVEL = 8
+"""Spikes in a row after which the loss is taken for what it now is."""
 _DEVIATIONS = 6.0
 _LEAST_RISE = 0.1
 """A rise below this, in nats, is no spike, however quiet the run was before."""
@@ -42,6 +44,8 @@ class Figures:
     tokens: int
     """Tokens of the run so far, over all processes."""
     step_tokens: int
+    flops: tuple[float, float]
+    """Per token: with the embedding counted among the parameters, and without."""
     seconds: float
     waited: float
     """Seconds of these in which there was no batch yet."""
@@ -54,7 +58,6 @@ class PretrainLedger:
         self,
         run_dir: Path,
         steps: int,
-        flops: tuple[float, float],
         peak: float,
         console: Console,
         track: Callable[[dict[str, Any]], None] | None = None,
@@ -62,8 +65,6 @@ class PretrainLedger:
         self.path = run_dir / METRICS
         self.spikes = SpikeDetector()
         self.spike_file = run_dir / SPIKES
-        self.flops = flops
-        """Per token: with the embedding counted among the parameters, and without."""
         self.peak = peak
         """FLOP/s of all devices."""
         self.steps = steps
@@ -88,21 +89,15 @@ class PretrainLedger:
         """Go on after `step`; what a cut-off run wrote beyond it is dropped."""
         keep_until(self.path, step)
         keep_until(self.spike_file, step)
-        for line in read_metrics(self.path)[-_WINDOW:] if self.path.is_file() else []:
-            if "loss" in line:
-                self.spikes.is_spike(line["loss"])
+        lines = read_metrics(self.path) if self.path.is_file() else []
+        for line in [line for line in lines if "loss" in line][-_WINDOW:]:
+            self.spikes.is_spike(line["loss"], line["stage"])
         self.progress.update(self.bar, completed=step)
 
     def step(self, figures: Figures) -> bool:
-        """Record a step; whether its loss is a spike. Raises SmolkitError where the loss is no number."""
-        if not math.isfinite(figures.loss):
-            raise SmolkitError(
-                f"the loss of step {figures.step} is {figures.loss}, so the weights are lost",
-                fix="Lower optimizer.lr, lengthen schedule.warmup_steps, or set optimizer.z_loss; earlier checkpoints "
-                "are whole",
-            )
+        """Record a step; whether its loss is a spike."""
         rate = figures.step_tokens / figures.seconds
-        with_embedding, without = (per_token * rate / self.peak for per_token in self.flops)
+        with_embedding, without = (per_token * rate / self.peak for per_token in figures.flops)
         self.seconds += figures.seconds
         self.tokens_here += figures.step_tokens
         mean_rate = self.tokens_here / self.seconds
@@ -111,7 +106,7 @@ class PretrainLedger:
             completed=figures.step,
             status=f"loss {figures.loss:.3f} {mean_rate:,.0f} tok/s MFU {with_embedding:.0%}",
         )
-        spike = self.spikes.is_spike(figures.loss)
+        spike = self.spikes.is_spike(figures.loss, figures.stage)
         self._write(
             {
                 "step": figures.step,
@@ -135,8 +130,7 @@ class PretrainLedger:
     def spike(self, step: int, loss: float, sequences: Sequence[Mapping[str, Any]]) -> None:
         """Name the documents of the sequences whose loss was the highest."""
         line = {"step": step, "loss": loss, "usual": round(self.spikes.usual, 4), "sequences": list(sequences)}
-        with self.spike_file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        _append(self.spike_file, line)
         worst = sequences[0]
         documents = ", ".join(worst["documents"][:3])
         self.console.print(
@@ -151,25 +145,45 @@ class PretrainLedger:
         self._write({"step": step, "validation_loss": loss, "validation_loss_by_source": dict(losses)})
 
     def _write(self, line: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        _append(self.path, line)
         if self.track:
             self.track(line)
 
 
+def _append(path: Path, line: dict[str, Any]) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+    except OSError as exc:
+        fix = "Make room, and go on with --resume"
+        raise SmolkitError(f"cannot be written ({exc.strerror})", where=str(path), fix=fix) from exc
+
+
 class SpikeDetector:
-    """A loss far above those of the last steps: by six deviations, estimated from their median one."""
+    """A loss far above those of the last steps of its stage: by six deviations, estimated from their median one.
+
+    What stays high for many steps is no spike but the new level.
+    """
 
     def __init__(self) -> None:
         self.recent: deque[float] = deque(maxlen=_WINDOW)
+        self.high: list[float] = []
+        self.stage = ""
         self.usual = math.nan
 
-    def is_spike(self, loss: float) -> bool:
+    def is_spike(self, loss: float, stage: str = "") -> bool:
         """Whether `loss` is one; it is then left out of what later ones are compared with."""
+        if stage != self.stage:
+            self.stage = stage
+            self.recent.clear()
         if len(self.recent) >= _FEWEST:
             self.usual = statistics.median(self.recent)
             deviation = 1.4826 * statistics.median(abs(value - self.usual) for value in self.recent)
             if loss > self.usual + max(_DEVIATIONS * deviation, _LEAST_RISE):
-                return True
+                self.high.append(loss)
+                if len(self.high) < _NEW_LEVEL:
+                    return True
+                self.recent.clear()
+        self.high.clear()
         self.recent.append(loss)
         return False

@@ -58,7 +58,7 @@ class SourceText(Section):
     """A tokenised corpus, and the text that it is made of."""
 
     corpus: str | None = None
-    """Directory of the corpus; None takes `corpora/NAME` beside the run."""
+    """Directory of the corpus; None takes `out/corpora/NAME`."""
     text: Text | None = None
     filters: Filters = Filters()
     passes: Annotated[float, Field(gt=0)] = 1.0
@@ -133,6 +133,18 @@ class Parallel(Section):
 
     kind: Literal["ddp", "fsdp"] = "ddp"
     """ddp keeps everything in every process; fsdp shares out weights, gradients and moments (fully_shard)."""
+    shard: Count | None = None
+    """With fsdp, so many processes share one copy, such as those of one machine; None shares it over all."""
+
+    @model_validator(mode="after")
+    def shards_belong_to_fsdp(self) -> Self:
+        if self.shard and self.kind != "fsdp":
+            raise ValueError(f"parallel.shard is for fsdp, and kind is {self.kind}")
+        return self
+
+    def shards(self, processes: int) -> int:
+        """Into how many parts each tensor is cut."""
+        return (self.shard or processes) if self.kind == "fsdp" else 1
 
 
 class Validation(Section):
@@ -203,7 +215,18 @@ class PretrainRecipe(Section):
             raise ValueError(f"no model {self.model!r} in the zoo, and not a shape.{hint}")
         self._check_schedule()
         self._check_stages()
+        self._check_checkpoints()
         return self
+
+    def _check_checkpoints(self) -> None:
+        every, kept, measured = self.checkpoint.every, self.checkpoint.keep_every, self.validation.every
+        if kept and (not every or kept % every):
+            raise ValueError(f"checkpoint.keep_every {kept} must be a multiple of checkpoint.every, {every}")
+        if every and measured and every % measured and measured % every:
+            raise ValueError(
+                f"checkpoint.every {every} and validation.every {measured}: one must be a multiple of the other, "
+                "so that the best measured model has a checkpoint"
+            )
 
     def _check_schedule(self) -> None:
         parts = self.schedule.warmup_steps + (self.schedule.decay_steps if self.schedule.kind == "wsd" else 0)

@@ -6,6 +6,7 @@ planned beforehand, logits at labels only, float32 masters, and loss weighted by
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -135,19 +136,32 @@ class AnswerTrainer(SFTTrainer):
         """Nothing: the card is written once, with the measured figures, beside the finished model."""
 
 
-def checkpoint_callback() -> TrainerCallback:
-    """Seals each checkpoint with a manifest, which tells one that a kill cut short, and has the last step measured."""
+def checkpoint_callback(keep: int) -> TrainerCallback:
+    """Seals each checkpoint with a manifest, which tells one that a kill cut short, and has the last step measured.
+
+    Only then are the oldest removed, until `keep` are left: at every moment a whole one is there.
+    """
 
     class Seal(TrainerCallback):
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             write(checkpoint, Manifest(kind="checkpoint"))
+            _prune(checkpoint, state.best_model_checkpoint, keep)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if args.eval_strategy == IntervalStrategy.STEPS and state.global_step == state.max_steps:
                 control.should_evaluate = True  # the last weights compete for the best, too
 
     return Seal()
+
+
+def _prune(newest: Path, best: str | None, keep: int) -> None:
+    """Remove the oldest checkpoints but `keep`; never the newest nor the best, which is loaded at the end."""
+    found = sorted(newest.parent.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    needed = {newest.name, Path(best).name if best else newest.name}
+    spare = [path for path in found if path.name not in needed]
+    for path in spare[: max(0, len(found) - keep)]:
+        shutil.rmtree(path)
 
 
 class _LoraLinear(lora.Linear):
@@ -229,7 +243,7 @@ def _arguments(recipe: FinetuneRecipe, steps: int, run_dir: Path, best: tuple[st
             logging_nan_inf_filter=False,
             save_strategy="steps" if save_every else "no",
             save_steps=save_every or steps,
-            save_total_limit=recipe.checkpoint.keep,
+            save_total_limit=recipe.checkpoint.keep + 1,  # the callback removes the oldest, once the newest is sealed
             eval_strategy="steps" if watch else "no",
             eval_steps=measure_every or steps,
             load_best_model_at_end=bool(watch and save_every),

@@ -57,3 +57,20 @@ def test_a_fault_is_one_line(chat: Call, arguments: list[str], line: str) -> Non
 
 def test_empty_stdin_is_one_line(chat: Call) -> None:
     assert chat(typed="\n", terminal=False) == (2, "", "smolkit: stdin: nothing is asked.\n")
+
+
+def test_what_is_no_text_is_one_line(chat: Call) -> None:
+    for option in ("--prompt", "--system"):
+        code, _, err = chat("--prompt", "Hi", option, "caf\udce9")
+        assert (code, err) == (2, f"smolkit: {option}: not UTF-8 text. Set the terminal to UTF-8.\n")
+    code, out, err = chat(typed="caf\udce9\nHi\n/[b]\n")
+    assert code == 0
+    assert "smolkit: not UTF-8 text." in err
+    assert "no such command '/[b]'" in err
+    assert len(out) > 5
+
+
+def test_a_closed_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert run(["chat"]) == 2
+    assert capsys.readouterr().err == "smolkit: stdin: is closed, so nothing can be read.\n"

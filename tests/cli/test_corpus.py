@@ -114,3 +114,19 @@ def test_a_model_of_educational_value_says_how_good_it_is(tmp_path, bundled, cap
     assert "kept        from 3 points: precision 1.000, recall 1.000, F1 1.000" in out
     code, out, _ = run(capsys, *command, "--json")
     assert (code, json.loads(out)["f1"]) == (0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "line"),
+    [
+        ("rows", ["--split", "test"], "split belongs to hub, and the text comes from path. Leave --split out."),
+        ("python:topics", ["--config", "a"], "config belongs to hub, and the text comes from python."),
+        ("python:topics", ["--revision", "a"], "revision belongs to hub, and the text comes from python."),
+        ("rows", ["--educational-threshold", "2"],
+         "--educational-threshold: nothing gives the values that are compared. Give --educational-field or"),
+    ],
+)  # fmt: skip
+def test_options_that_would_do_nothing_are_refused(source, options, line, rows, tmp_path, capsys):
+    code, _, err = run(capsys, "tokenize", rows if source == "rows" else source, "--out", str(tmp_path / "o"), *options)
+    assert code == 2
+    assert err.startswith(f"smolkit: {line}")

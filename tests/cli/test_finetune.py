@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,19 @@ def test_the_plan_is_printed_and_nothing_is_trained(tiny_model_dir, tmp_path, ca
     assert plan["steps"] == 2
     assert plan["tokens"] > 12 * 50
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_destination_in_brackets_is_said_as_it_is(
+    tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smolkit.train import finetune
+
+    plan = SimpleNamespace(print=lambda console: None)
+    monkeypatch.setattr(finetune, "open_run", lambda recipe: SimpleNamespace(plan=plan))
+    monkeypatch.setattr(finetune, "train", lambda run, out, **_: {"loss": 1})
+    monkeypatch.chdir(tmp_path)
+    assert run(["finetune", "smoke/extraction-demo", "--set", f"model={tiny_model_dir}", "--out", "a[/b]"]) == 0
+    assert "wrote a[/b]: loss 1" in capsys.readouterr().err
 
 
 def test_a_model_is_trained_and_its_figures_are_json(

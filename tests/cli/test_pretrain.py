@@ -54,7 +54,7 @@ def test_the_plan_is_printed_and_nothing_is_written(recipe: str, capsys: pytest.
 
 
 @pytest.mark.parametrize("name", ["pretrain/smollm2-135m", "pretrain/smollm2-360m", "pretrain/smollm2-1.7b",
-                                  "pretrain/smollm1-135m", "smoke/pretrain-10m"])  # fmt: skip
+                                  "pretrain/smollm1-135m", "smoke/pretrain-10m", "smoke/pretrain-135m"])  # fmt: skip
 def test_shipped_recipes_are_planned_without_their_corpora(
     recipe: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,8 +68,8 @@ def test_shipped_recipes_are_planned_without_their_corpora(
     ("arguments", "message"),
     [
         (["--set", "step=5"], "--set step: no such field. Did you mean 'steps'?"),
-        (["--branch", "nowhere"], "nowhere: no such directory."),
-        (["--branch", "."], ".: no smolkit.json here"),
+        (["--branch", "nowhere"], "nowhere: is no checkpoint of a pretraining run. Name a directory such as"),
+        (["--branch", "."], ".: is no checkpoint of a pretraining run"),
         (["--resume"], "out/recipe.run: no run to resume. Leave --resume out to start one."),
         (["--set", "sources.topics.text=null"], "the recipe names no text for it. Set sources.topics.text"),
         (["--set", "tokenizer=nowhere/at/all"], "no model 'nowhere/at/all'"),

@@ -121,3 +121,9 @@ def test_rows_that_teach_nothing_are_refused(tmp_path):
         train_educational(file, tmp_path / "out")
     with pytest.raises(DataError, match=r"holdout is a share of the rows between 0 and 1, got 2"):
         train_educational(file, tmp_path / "out", holdout=2)
+
+
+def test_a_holdout_that_leaves_too_few_rows_is_refused(tmp_path):
+    file = annotated(tmp_path / "rows.jsonl", 24)
+    with pytest.raises(DataError, match=r"holdout 0\.9 leaves 2 of 24 rows to learn from\. Hold out fewer"):
+        train_educational(file, tmp_path / "out", holdout=0.9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,8 @@ def test_writing_makes_directories_and_leaves_the_old_file_when_it_fails(tmp_pat
         write_jsonl(file, [{"a": 1}, {"a": float("nan")}])
     assert list(json_rows(file)) == [{"a": "é"}, {"b": [1]}]
     assert [entry.name for entry in file.parent.iterdir()] == ["a.jsonl"]
+
+
+def test_a_name_that_no_file_can_have_is_one_line():
+    with pytest.raises(DataError, match=r"cannot be read: File name too long\.$"):
+        list(json_rows(Path("a" * 300)))

@@ -95,6 +95,24 @@ def test_calls_to_tools_become_text_of_the_assistant() -> None:
     assert rows[0].messages[1] == {"role": "assistant", "content": CALL.format(json.dumps(call))}
 
 
+CALLS = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]}
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        ({"messages": None, "mesages": 1}, "messages: is null."),
+        ({"messages": [{**CALLS, "role": "user"}]}, "messages[0].tool_calls: a turn of the user calls no tools."),
+        ({"messages": [USER, {**CALLS, "tool_calls": [{"name": "\ud800"}]}]},
+         "messages[1].tool_calls: half of a surrogate pair, which is no text."),
+        ({"messages": [USER, ASSISTANT], "tools": [{"name": "\ud800"}]},
+         "tools: half of a surrogate pair, which is no text."),
+    ],
+)  # fmt: skip
+def test_calls_and_null_fields_are_checked_as_well(row: object, line: str) -> None:
+    assert str(check_conversations([row], "c.jsonl").problems[0]) == f"c.jsonl:1:{line}"
+
+
 # ---- preferences
 
 FULL = {"chosen": [USER, ASSISTANT], "rejected": [USER, {"role": "assistant", "content": "No"}]}
@@ -144,3 +162,27 @@ def test_the_system_turn_of_a_repeated_prompt_is_kept() -> None:
 )  # fmt: skip
 def test_a_fault_of_a_preference_names_its_row_and_field(row: dict[str, Any], line: str) -> None:
     assert str(check_preferences([row], "p.jsonl").problems[0]) == line
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        ({"prompt": "Hi", "chosen": None, "chosn": "a", "rejected": "b"}, "chosen: is null."),
+        ({"prompt": "Hi", **{name: [{"role": "system", "content": "\ud800"}, *turns] for name, turns in FULL.items()}},
+         "chosen[0].content: half of a surrogate pair, which is no text."),
+    ],
+)  # fmt: skip
+def test_null_answers_and_halves_in_the_system_turn_are_faults(row: dict[str, Any], line: str) -> None:
+    assert str(check_preferences([row], "p.jsonl").problems[0]) == f"p.jsonl:1:{line}"
+
+
+def test_preferences_may_call_tools_before_the_answer_and_in_it() -> None:
+    turns = [USER, CALLS, {"role": "tool", "content": "1"}]
+    row = {"chosen": [*turns, ASSISTANT], "rejected": [*turns, CALLS]}
+    for given in (row, {"prompt": turns, **row}):
+        checked = check_preferences([given], "p.jsonl")
+        assert not checked.problems
+        assert checked.rows[0].rejected == CALL.format('{"name": "f", "arguments": {"a": 1}}')
+    other = [USER, {**CALLS, "tool_calls": [{"name": "g"}]}, turns[2], ASSISTANT]
+    (problem,) = check_preferences([{**row, "rejected": other}], "p.jsonl").problems
+    assert str(problem) == "p.jsonl:1:rejected[1]: the turns before the answer are not those of the prompt."

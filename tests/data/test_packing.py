@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +81,12 @@ def test_documents_held_out_are_never_read(make_corpus: MakeCorpus) -> None:
     assert lengths[-count:].sum() >= 12 > lengths[len(lengths) - count + 1 :].sum()
 
 
-def test_half_of_a_shard_is_left_to_train_on(make_corpus: MakeCorpus) -> None:
+def test_no_more_than_half_of_a_shard_is_held_out(make_corpus: MakeCorpus) -> None:
     shard = make_corpus().shards[-1]
-    kept = len(shard.ends) - held_out(shard, 10**9)
-    assert int(shard.ends[kept - 1]) >= shard.ends[-1] // 2 - 9
+    assert held_out(shard, int(shard.ends[-1]) // 3) > 0
+    assert held_out(shard, 10**9) == 0
+    one = replace(shard, ends=shard.ends[:1])
+    assert held_out(one, 1) == 0
 
 
 def test_targets_are_the_next_token_of_the_same_document(make_corpus: MakeCorpus) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -158,13 +161,19 @@ def test_a_data_set_is_streamed_by_its_shards(tmp_path, monkeypatch):
         rows(tmp_path / f"{shard}.jsonl", 4, start=4 * shard)
     files = [str(tmp_path / f"{shard}.jsonl") for shard in range(3)]
     real = datasets.load_dataset("json", data_files={"train": files}, split="train", streaming=True)
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: real)
+    asked = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **options: asked.append(options["revision"]) or real)
+    commit = "0123456789abcdef" * 2 + "01234567"
+    known = SimpleNamespace(sha=commit)
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda api, name, revision: known)
     text = Text(hub="own/er", config="small", revision="main")
     parts, (source,) = find_parts(text)
-    assert (len(parts), source.name) == (3, "own/er/small@main:train")
+    assert (len(parts), source.name) == (3, f"own/er/small@{commit}:train")
+    assert all(commit in part.identity and dict(part.options)["revision"] == commit for part in parts)
     assert names(text) == [f"n{n}" for n in range(12)]
     assert names(Text(hub="own/er", documents=5)) == [f"n{n}" for n in range(5)]
     assert sorted(names(Text(hub="own/er", documents=5, seed=1))) != [f"n{n}" for n in range(5)]
+    assert set(asked) == {commit}, "what is pushed meanwhile would be read"
 
 
 def test_python_brings_text_with_it():
@@ -172,3 +181,67 @@ def test_python_brings_text_with_it():
     assert "json/decoder.py" in {document.name for document in library}
     assert all("site-packages" not in document.name and "/test" not in document.name for document in library)
     assert any(document.name == "assert" for document in topics)
+
+
+def test_what_a_directory_holds_besides_is_counted_by_suffix(tmp_path):
+    (tmp_path / ".git").mkdir()
+    for name in ("a.txt", "b.pdf", "c.pdf", "LICENSE", ".hidden.pdf", ".git/d.pdf"):
+        (tmp_path / name).write_text("text")
+    passed_over: Counter[str] = Counter()
+    assert find_files([str(tmp_path)], passed_over) == [tmp_path / "a.txt"]
+    assert passed_over == {".pdf": 2, "": 1}
+
+
+def test_a_folder_that_may_not_be_looked_into_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.txt").write_text("text")
+    real = os.scandir
+
+    def scan(folder):
+        if Path(folder).name == "deep":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(DataError, match=r"deep: cannot be read: Permission denied\.$"):
+        find_files([str(tmp_path)])
+
+
+def test_a_name_that_no_file_can_have_is_one_line():
+    with pytest.raises(DataError, match=r"aaa: cannot be read: File name too long\.$"):
+        find_files(["a" * 300])
+
+
+def test_documents_of_files_whose_names_are_no_utf8_have_printable_names(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("text")
+    _, (source,) = find_parts(Text(path=(str(tmp_path),)))
+    assert source.name == str(tmp_path / r"caf\udce9.txt")
+    assert names(Text(path=(str(tmp_path),))) == [source.name]
+
+
+def _parquet(file: Path, **columns) -> Path:
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    parquet.write_table(pyarrow.table(columns), file, compression="none", use_dictionary=False)
+    return file
+
+
+def test_of_parquet_only_the_wanted_columns_are_read(tmp_path):
+    text = Text(path=(str(_parquet(tmp_path / "a.parquet", text=["one"], score=[3], large=["x"])),))
+    (part,), _ = find_parts(text)
+    (document,) = read_part(part, text, ["score"])
+    assert document.row == {"text": "one", "score": 3}
+
+
+def test_damaged_pages_of_parquet_are_one_line(tmp_path):
+    file = _parquet(tmp_path / "a.parquet", text=[f"text number {n}" for n in range(100)])
+    content = bytearray(file.read_bytes())
+    content[4:40] = b"\xff" * 36
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.parquet: damaged: .*\. Copy or download it again\.$"):
+        everything(Text(path=(str(file),)))
+
+
+def test_a_text_that_is_null_is_not_told_to_be_renamed_to_itself(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": null}\n')
+    (problem,) = everything(Text(path=(str(tmp_path / "a.jsonl"),)))
+    assert str(problem).endswith("a.jsonl:1:text: is null, and should be text.")

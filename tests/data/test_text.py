@@ -50,6 +50,8 @@ def test_what_a_manifest_keeps_is_read_again():
         ("text: {path: a, python: tests}", "given: path and python"),
         ("text: {path: []}", "r.yaml:1:text.path: "),
         ("text: {path: a, config: b}", "config belongs to hub, and the text comes from path"),
+        ("text: {python: topics, split: test}", "split belongs to hub, and the text comes from python"),
+        ("text: {path: a, documents: 1, seed: -1}", "greater than or equal to 0"),
         ("text: {python: tests, seed: 3}", "a seed chooses documents, and all are taken"),
         ("text: {python: test}", "text.python: must be 'library', 'tests', 'topics' or 'docstrings', got \"test\""),
         ("text: {pth: a}", "text.pth: no such field. Did you mean 'path'?"),

@@ -19,7 +19,7 @@ from smolkit.data import sources
 from smolkit.data.corpus import open_corpus
 from smolkit.data.text import Educational, Filters, MinHash, Repetition, Text
 from smolkit.data.tokenize import tokenize
-from smolkit.errors import DataError, ManifestError, RowErrors
+from smolkit.errors import DataError, ManifestError, MissingExtra, RowErrors
 from smolkit.manifest import MANIFEST, read
 
 PROSE = "It was a bright cold day in April, and the clocks were striking thirteen; number {n} of them was late."
@@ -300,3 +300,82 @@ def test_an_error_of_a_worker_is_the_same_line(tmp_path, make, monkeypatch):
             f"{tmp_path / 'in' / 'b.jsonl.gz'}: a damaged gzip file: Compressed file ended before the end-of-stream "
             "marker was reached. Copy or download it again."
         )
+
+
+def test_a_run_never_replaces_what_it_reads(tmp_path, make, word_level):
+    inside = texts_of(tmp_path / "out" / "a.jsonl", ["one"])
+    for text in (text_in(tmp_path / "o*" / "a.jsonl"), text_in(tmp_path)):
+        with pytest.raises(ManifestError, match=r"a\.jsonl: lies in .*out, which is to be written anew"):
+            make(text, overwrite=True)
+    model = word_level(tmp_path / "out" / "model", ["unknown", "end"], "end")
+    other = text_in(texts_of(tmp_path / "b.jsonl", ["one"]))
+    with pytest.raises(ManifestError, match=r"model: lies in"):
+        make(other, model=model, overwrite=True)
+    scorer = tmp_path / "out" / "scorer"
+    scorer.mkdir()
+    with pytest.raises(ManifestError, match=r"scorer: lies in"):
+        make(other, Filters(educational=Educational(model=str(scorer))), overwrite=True)
+    assert inside.is_file()
+
+
+def test_files_that_were_passed_over_are_counted_and_said(tmp_path, make, capsys):
+    texts_of(tmp_path / "in" / "a.jsonl", ["one"])
+    (tmp_path / "in" / "b.pdf").write_bytes(b"")
+    from rich.console import Console
+
+    corpus = make(text_in(tmp_path / "in"), console=Console())
+    assert corpus.details["passed_over"] == {".pdf": 1}
+    assert "passed over, as their names do not say text: 1 .pdf" in capsys.readouterr().out
+
+
+def test_an_empty_file_without_duplicates_is_no_corpus(tmp_path, make):
+    (tmp_path / "a.jsonl").touch()
+    with pytest.raises(DataError, match=r"no document is left of 0: it is empty"):
+        make(text_in(tmp_path / "a.jsonl"), Filters(exact_dedup=True, minhash=MinHash()))
+
+
+def test_two_runs_do_not_write_to_one_destination(tmp_path, make):
+    from smolkit.data import tokenize as module
+
+    text = text_in(texts_of(tmp_path / "a.jsonl", ["one"]))
+    with (
+        module._open_folder(tmp_path / "out.parts"),
+        pytest.raises(ManifestError, match=r"out\.parts: another run is writing here\. Wait for its end"),
+    ):
+        make(text)
+    assert make(text).documents == 1
+
+
+def test_a_missing_datatrove_is_known_before_any_work(tmp_path, make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datatrove", None)
+    with pytest.raises(MissingExtra, match=r"finding near duplicates needs datatrove"):
+        make(text_in(texts_of(tmp_path / "a.jsonl", ["one"])), Filters(minhash=MinHash()))
+    assert not (tmp_path / "out.parts").exists()
+
+
+@pytest.mark.parametrize("place", ["smolkit.data.parts.np.savez", "smolkit.data.corpus.CorpusWriter._write"])
+def test_a_full_disk_is_one_line_and_what_is_finished_is_kept(tmp_path, make, monkeypatch, place):
+    text = text_in(texts_of(tmp_path / "a.jsonl", ["one"]))
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, full)
+        with pytest.raises(ManifestError, match=r"cannot be written \(No space left on device\)\. Make room there"):
+            make(text)
+    assert make(text).documents == 1
+
+
+def test_names_that_are_no_text_do_not_stop_a_run_at_its_end(tmp_path, make):
+    rows = [{"id": "\udce9", "text": text} for text in ("", "kept")]
+    corpus = make(text_in(written(tmp_path / os.fsdecode(b"caf\xe9") / "a.jsonl", rows).parent.parent))
+    assert names(corpus) == [r"\udce9"]
+    assert corpus.details["dropped"]["empty"]["examples"] == [r"\udce9"]
+    assert read(corpus.directory).sources[0].name.endswith(r"caf\udce9/a.jsonl")
+
+
+def test_a_score_that_is_null_is_said_to_be(tmp_path, make):
+    text = text_in(written(tmp_path / "a.jsonl", [{"text": "one", "score": None}]))
+    with pytest.raises(RowErrors, match=r"1:score: is null, and should hold the educational value"):
+        make(text, Filters(educational=Educational(field="score")))

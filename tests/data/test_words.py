@@ -113,3 +113,21 @@ def test_tokenizers_of_other_forms_have_no_such_way():
     assert open_words(plain) is not None
     plain.add_tokens(["word"])  # it is found before words are cut
     assert open_words(plain) is None
+
+
+def test_long_words_are_not_remembered(tokenizer, fast):
+    long = "x" * 500
+    assert check(tokenizer, fast, f"a {long} b {long} a")
+    assert check(tokenizer, fast, f"{long} a")
+    assert max(map(len, fast._ids)) <= 64
+
+
+def test_a_long_text_is_cut_in_batches(tokenizer, fast, monkeypatch):
+    monkeypatch.setattr(words, "_BATCH", 3)
+    monkeypatch.setattr(words, "_LONG", 10)
+    assert check(tokenizer, fast, "a bc def  g 12 h, and i\n j 7")
+
+
+def test_a_pattern_that_only_the_tokenizers_engine_knows_is_left_to_it(monkeypatch):
+    monkeypatch.setattr(words, "_pattern_of", lambda form: "(")
+    assert open_words(trained(BYTES)) is None

@@ -139,6 +139,7 @@ def test_a_model_without_a_template_is_refused(tokenizer: PreTrainedTokenizerFas
         ({"temperature": -1.0}, "temperature: must be from 0 to 100, got -1"),
         ({"top_p": 0.0}, "top_p: must be over 0 and at most 1, got 0"),
         ({"max_new_tokens": 0}, "max_new_tokens: must be at least 1, got 0"),
+        ({"seed": -1}, "seed: must be at least 0, got -1"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(fields: dict[str, Any], message: str) -> None:

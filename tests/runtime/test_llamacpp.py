@@ -76,3 +76,22 @@ def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:
 def test_a_directory_without_a_gguf_file_says_how_to_write_one(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="Write one: smolkit export"):
         open_extractor(tmp_path, runtime="llama.cpp")
+
+
+def test_a_prompt_that_was_interrupted_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = LlamaCppBackend.open("bundled")
+    prompt = backend.encode("The quick brown fox jumps over the lazy dog", special=True)
+    wanted = backend.prefill([prompt])[0]
+    backend.prefill([backend.encode("Else", special=True)])
+
+    def interrupt(entries: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backend, "_decode", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            backend.prefill([prompt])
+    assert backend._prefix == []
+    found = backend.prefill([prompt])[0]
+    backend.close()
+    assert int(found.argmax()) == int(wanted.argmax())

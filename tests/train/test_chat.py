@@ -124,6 +124,43 @@ def test_a_batch_that_learns_other_text_is_refused(make_chat_recipe: MakeChatRec
         check_learnt_text(prepared, [Conversation(tuple(GOOD["messages"]), (), "")] * len(prepared.examples))
 
 
+def test_rows_that_the_template_cannot_write_are_bad_rows(make_chat_recipe: MakeChatRecipe, tmp_path: Path) -> None:
+    bad = {"messages": [GOOD["messages"][0], {"role": "assistant", "content": "Hello<|im_end|>"}]}
+    monkey = {"messages": [*GOOD["messages"]], "tools": [{"name": "<|im_end|>"}]}
+    file = _rows(tmp_path / "c.jsonl", GOOD, monkey, bad, monkey)
+    with pytest.raises(RowErrors) as caught:
+        prepare(make_chat_recipe("chat", data={"train": [{"path": file}]}))
+    named = [str(problem.where) for problem in caught.value.problems]
+    assert named[0] == f"{file}:2"
+    assert named[-1] == f"{file}:4"
+    prepared = prepare(make_chat_recipe("chat", data={"train": [{"path": file}], "bad_rows": "skip"}))
+    assert prepared.bad_rows == named
+    assert prepared.rows_by_source == {file: len(prepared.examples)}
+    only = _rows(tmp_path / "d.jsonl", monkey)
+    with pytest.raises(DataError, match=r"d\.jsonl: holds no row that can be encoded; the first: "):
+        prepare(make_chat_recipe("chat", data={"train": [{"path": only}], "bad_rows": "skip"}))
+
+
+def test_dev_rows_that_are_too_long_are_named(make_chat_recipe: MakeChatRecipe, tmp_path: Path) -> None:
+    long = {"messages": [*GOOD["messages"], *GOOD["messages"]]}
+    train, dev = _rows(tmp_path / "t.jsonl", GOOD, long), _rows(tmp_path / "d.jsonl", GOOD, long)
+    data = {"train": [{"path": train}], "dev": [{"path": dev}], "max_length": 40, "too_long": "skip"}
+    assert prepare(make_chat_recipe("chat", data=data)).skipped == [f"{train}:2", f"{dev}:2"]
+
+
+def test_learnt_text_is_compared_as_the_tokenizer_normalises_it(
+    make_chat_recipe: MakeChatRecipe, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tokenizers import normalizers
+
+    tokenizer = load_tokenizer(tiny_model_dir)
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFC()
+    monkeypatch.setattr("smolkit.train.messages.load_tokenizer", lambda name: tokenizer)
+    row = {"messages": [GOOD["messages"][0], {"role": "assistant", "content": "cafe\u0301"}]}
+    file = _rows(tmp_path / "c.jsonl", row, GOOD)
+    assert len(prepare(make_chat_recipe("chat", data={"train": [{"path": file}]})).examples) == 2
+
+
 @pytest.mark.slow
 def test_the_smoke_recipe_teaches_the_bundled_model(bundled: Path, tmp_path: Path) -> None:
     from smolkit.train.tasks import load_task_recipe

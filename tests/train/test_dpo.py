@@ -85,6 +85,16 @@ def test_a_pair_is_too_long_by_its_longer_answer(make_chat_recipe: MakeChatRecip
     assert len(prepare(make_chat_recipe("dpo", data={**data, "too_long": "skip"})).examples) == 1
 
 
+def test_dev_pairs_that_are_too_long_are_named(make_chat_recipe: MakeChatRecipe, tmp_path: Path) -> None:
+    row = {"prompt": "Hi", "chosen": "a", "rejected": "b"}
+    files = [tmp_path / "t.jsonl", tmp_path / "d.jsonl"]
+    for file in files:
+        file.write_text(json.dumps(row) + "\n" + json.dumps({**row, "rejected": "b " * 50}) + "\n")
+    train, dev = ([{"path": str(file)}] for file in files)
+    data = {"train": train, "dev": dev, "max_length": 64, "too_long": "skip"}
+    assert prepare(make_chat_recipe("dpo", data=data)).skipped == [f"{file}:2" for file in files]
+
+
 def test_a_pair_whose_answer_has_no_end_is_refused(make_chat_recipe: MakeChatRecipe) -> None:
     prepared = prepare(make_chat_recipe("dpo"))
     row = prepared.steps[0][0].rows[0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -177,6 +178,42 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(tmp_path: P
     said = console.export_text()
     assert "checkpoint-9 is not whole" in said
     assert "checkpoint-6 is not whole" in said
+
+
+def test_the_one_kept_checkpoint_is_removed_only_when_a_newer_one_is_sealed(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smolkit.train import trl_adapter
+
+    recipe, out = make_recipe(batch={"rows": 2}, checkpoint={"every": 1, "keep": 1}), tmp_path / "model"
+    real, seen = trl_adapter.write, []
+
+    def seal(checkpoint: Path, manifest: object) -> None:
+        if checkpoint.name == "checkpoint-4":
+            raise KeyboardInterrupt
+        real(checkpoint, manifest)
+        seen.append(sorted(path.name for path in checkpoint.parent.glob("checkpoint-*")))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trl_adapter, "write", seal)
+        with pytest.raises(KeyboardInterrupt):
+            _train(recipe, out)
+    assert seen[1:] == [["checkpoint-1", "checkpoint-2"], ["checkpoint-2", "checkpoint-3"]]
+    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
+    finetune.train(finetune.open_run(recipe), out, console=console, resume=True)
+    assert "resuming from checkpoint-3" in console.export_text()
+
+
+def test_a_run_is_another_where_the_base_weights_are(
+    make_recipe: MakeRecipe, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "base"
+    shutil.copytree(tiny_model_dir, model)
+    prepared = finetune.prepare(make_recipe(model=str(model)))
+    before = finetune._identity(prepared)
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert finetune._identity(prepared) != before
 
 
 def test_a_run_is_resumed_by_its_own_recipe_only(make_recipe: MakeRecipe, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def test_sources_without_a_corpus_are_planned_as_well(make_pretrain_recipe, two_
 
 def test_the_refusal_of_repetition_says_what_to_type(make_pretrain_recipe) -> None:
     recipe = make_pretrain_recipe()
-    with pytest.raises(RecipeError, match=r"go 2\d\.\d\d times through prose .*--set sources\.prose\.passes=2\d\.?\d? "):
+    with pytest.raises(
+        RecipeError, match=r"go 2\d\.\d\d times through prose .*--set sources\.prose\.passes=2\d\.?\d?,"
+    ):
         check_passes(recipe, recipe.mixture(), {"prose": 35})
     check_passes(recipe, recipe.mixture(), {"prose": 1000, "code": 1200})

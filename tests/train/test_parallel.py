@@ -41,7 +41,9 @@ def losses(folder: Path, out: str) -> list[float]:
 def test_two_processes_train_as_one_and_their_checkpoints_go_both_ways(
     make_pretrain_recipe, tmp_path: Path, kind: str
 ) -> None:
-    recipe = make_pretrain_recipe(checkpoint={"every": 4, "keep": 8}, parallel={"kind": kind})
+    recipe = make_pretrain_recipe(
+        checkpoint={"every": 4, "keep": 8}, validation={"every": 4, "tokens": 200}, parallel={"kind": kind}
+    )
     for out, ranks in (("one", 1), ("two", 2)):
         done = smolkit(recipe, tmp_path, out, ranks=ranks)
         assert done.returncode == 0, done.stderr
@@ -114,3 +116,42 @@ def test_constant_shards_may_be_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     same = parallel._Fingerprint((1,), mine.digest, True)
     model: Any = SimpleNamespace(causal=causal)
     assert check_start(model, _Ranks({"weight": same})) == {"replicated": 0, "sharded": 1}  # type: ignore[arg-type]
+
+
+def test_empty_shards_may_be_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tensor with fewer rows than there are ranks leaves some without any."""
+    causal = torch.nn.Linear(4, 4, bias=False)
+    mine = parallel._fingerprint(causal.weight)
+    nothing = parallel._fingerprint(torch.zeros(0))
+    monkeypatch.setattr(parallel, "_fingerprint", lambda p: parallel._Fingerprint((0,), mine.digest, False))
+
+    class Three(_Ranks):
+        def gather(self, found: dict[str, Any]) -> list[dict[str, Any]]:
+            others = [{"weight": parallel._Fingerprint((place,), nothing.digest, nothing.constant)} for place in (1, 2)]
+            return [found, *others]
+
+    model: Any = SimpleNamespace(causal=causal)
+    assert check_start(model, Three({})) == {"replicated": 0, "sharded": 1}  # type: ignore[arg-type]
+
+
+def test_what_the_first_rank_cannot_do_is_said_by_it_and_told_to_the_others() -> None:
+    def fail() -> None:
+        raise SmolkitError("no such thing")
+
+    with pytest.raises(SmolkitError, match="no such thing"):
+        World().lead(fail)
+
+    class Follower(World):
+        def agree(self, value: Any) -> Any:
+            return "no such thing.", None
+
+    with pytest.raises(parallel.ToldByTheFirst, match="no such thing"):
+        Follower(rank=1, size=2).lead(fail)
+
+
+def test_groups_of_processes_must_fit(make_pretrain_recipe) -> None:
+    from smolkit.train.pretrain import plan_run
+
+    recipe = make_pretrain_recipe(parallel={"kind": "fsdp", "shard": 3})
+    with pytest.raises(SmolkitError, match=r"4 processes cannot be grouped by parallel\.shard 3"):
+        plan_run(recipe, World(size=4))

@@ -68,7 +68,7 @@ def test_flops_per_token_count_the_embedding_or_not(make_pretrain_recipe) -> Non
 def test_time_and_cost_follow_from_the_hardware(make_pretrain_recipe) -> None:
     recipe = big(make_pretrain_recipe, hardware={"peak_tflops": 989, "devices": 8, "mfu": 0.4, "price_per_hour": 2.0})
     plan = Plan("")
-    plan_cost(plan, recipe, recipe.spec(), recipe.mixture(), (1e12, "this machine"), 1)
+    plan_cost(plan, recipe, recipe.spec(), recipe.mixture(), (1e12, "this machine"), 8)
     lines = {line.name: line for line in plan.lines}
     seconds = 8 * 2**20 * 1.148e10 / (989e12 * 8 * 0.4)
     assert lines["training_flops"].value == pytest.approx(8 * 2**20 * 1.148e10, rel=1e-3)

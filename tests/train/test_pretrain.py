@@ -14,13 +14,14 @@ from safetensors.torch import load_file
 
 from smolkit.errors import SmolkitError
 from smolkit.manifest import read
-from smolkit.train import pretrain
+from smolkit.train import engine
 from smolkit.train.checkpoints import read_trainer
 from smolkit.train.language_model import TokenBatch
 from smolkit.train.ledger import METRICS, read_metrics
 from smolkit.train.loader import Loader
 from smolkit.train.parallel import World
-from smolkit.train.pretrain import Branch, open_run, read_branch, run_directory, train
+from smolkit.train.pretrain import open_run, train
+from smolkit.train.run_directory import Branch, read_branch, run_directory
 
 CHECKPOINTED = {"every": 2, "keep": 8}
 SHORT = {
@@ -32,7 +33,8 @@ SHORT = {
 
 def run_recipe(recipe: Any, out: Path, *, branch: Branch | None = None, **options: bool) -> dict[str, Any]:
     world = World()
-    return train(open_run(recipe, world, branch=branch), out, world, console=Console(file=StringIO()), **options)
+    run = open_run(recipe, world, branch=branch, resume=options.get("resume", False))
+    return train(run, out, world, console=Console(file=StringIO()), **options)
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -56,7 +58,7 @@ class Killed(Exception):
 
 def cut_off(monkeypatch: pytest.MonkeyPatch, recipe: Any, out: Path, step: int, **options: bool) -> None:
     """Run until `step` is to be trained, and die there; checkpoints under way are finished, as they would be."""
-    trained = pretrain._Engine._train_step
+    trained = engine.Engine._train_step
 
     def until(self: Any, number: int, ledger: Any) -> None:
         if number == step:
@@ -65,7 +67,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, recipe: Any, out: Path, step: int, 
         trained(self, number, ledger)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretrain._Engine, "_train_step", until)
+        patch.setattr(engine.Engine, "_train_step", until)
         with pytest.raises(Killed):
             run_recipe(recipe, out, **options)
 
@@ -106,7 +108,7 @@ def test_it_is_the_loss_curve_of_a_plain_loop(make_pretrain_recipe, tmp_path: Pa
     )
     world = World()
     run = open_run(recipe, world)
-    model = pretrain.open_model(run, world).causal
+    model = engine.open_model(run, world).causal
     for layer in model.model.layers:
         del layer.forward  # transformers' own again
     groups = [
@@ -151,7 +153,7 @@ def test_a_step_weighs_every_token_alike_however_documents_fall(make_pretrain_re
     world = World()
     recipe = make_pretrain_recipe()
     run = open_run(recipe, world)
-    model = pretrain.open_model(run, world)
+    model = engine.open_model(run, world)
     with Loader(recipe, run.corpora, run.held_out, run.mixture, world) as loader:
         data = loader.load(0)
     assert len({batch.labels for batch in data.micro}) > 1
@@ -249,6 +251,7 @@ def test_a_decay_is_branched_from_a_stable_checkpoint(make_pretrain_recipe, tmp_
     assert [round(line["learning_rate"], 6) for line in found] == [0.01, 0.006667, 0.003333]
     assert found[0]["tokens"] == 5 * 256
     assert read_branch(tmp_path / "branch.run") == branch
+    assert branch.data["seed"] == 0
     assert read(tmp_path / "branch").details["branch"]["step"] == 4
     # What the trunk has read is not read again.
     run = open_run(decay, World(), branch=branch)
@@ -303,7 +306,12 @@ def test_what_stands_in_the_way_is_not_overwritten_unasked(make_pretrain_recipe,
         (tmp_path / "model.run" / "diary.txt").write_text("mine")
     with pytest.raises(SmolkitError, match=r"an earlier run stands here|holds something else than a run"):
         run_recipe(recipe, tmp_path / "model")
-    run_recipe(recipe, tmp_path / "model", overwrite=True)
+    if existing == "run":
+        run_recipe(recipe, tmp_path / "model", overwrite=True)
+        return
+    with pytest.raises(SmolkitError, match="holds something else than a run"):
+        run_recipe(recipe, tmp_path / "model", overwrite=True)
+    assert (tmp_path / "model.run" / "diary.txt").read_text() == "mine"
 
 
 def test_resuming_needs_a_run_of_the_same_recipe(make_pretrain_recipe, tmp_path: Path) -> None:
@@ -327,11 +335,11 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_no_model(make_pretrain
     recipe = make_pretrain_recipe(
         optimizer={"lr": 1.0, "clip": None, "eps": 1e-30, "betas": [0.0, 0.0]},
         schedule={"warmup_steps": 0},
-        initialization={"std": 1e25},
+        initialization={"std": 1e38},
     )
-    with pytest.raises(SmolkitError, match="the loss of step 1 is nan, so the weights are lost"):
+    with pytest.raises(SmolkitError, match="the loss of step 1 is nan, so the run is lost"):
         run_recipe(recipe, tmp_path / "model")
-    assert not (tmp_path / "model").exists()
+    assert not list(tmp_path.iterdir())  # not even the run: there is nothing to go on from
 
 
 def test_a_spike_names_the_documents_of_its_batch(
@@ -339,7 +347,7 @@ def test_a_spike_names_the_documents_of_its_batch(
 ) -> None:
     from smolkit.train import pretrain_ledger
 
-    monkeypatch.setattr(pretrain_ledger.SpikeDetector, "is_spike", lambda self, loss: True)
+    monkeypatch.setattr(pretrain_ledger.SpikeDetector, "is_spike", lambda self, loss, stage: True)
     run_recipe(make_pretrain_recipe(**SHORT), tmp_path / "model")
     spikes = [json.loads(line) for line in (tmp_path / "model.run" / "spikes.jsonl").read_text().splitlines()]
     assert [spike["step"] for spike in spikes] == [1, 2]
@@ -357,3 +365,79 @@ def test_a_checkpoint_says_where_it_stands(make_pretrain_recipe, tmp_path: Path)
     assert trainer["tokens"] == 6 * 256 == sum(trainer["position"].values())
     with pytest.raises(SmolkitError, match="is no checkpoint of a pretraining run"):
         read_trainer(tmp_path)
+
+
+def test_a_branch_is_not_made_over_its_own_trunk(make_pretrain_recipe, tmp_path: Path) -> None:
+    recipe = make_pretrain_recipe(checkpoint=CHECKPOINTED)
+    run_recipe(recipe, tmp_path / "model")
+    branch = Branch.of(tmp_path / "model.run" / "checkpoints" / "step-00000004")
+    with pytest.raises(SmolkitError, match=r"lies in .*model\.run, which is to be written anew"):
+        run_recipe(recipe, tmp_path / "model", branch=branch, overwrite=True)
+    assert (tmp_path / "model.run" / "checkpoints" / "step-00000004").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"seed": 5}, "the trunk has seed 0 and the branch 5, so documents would be read again"),
+        ({"validation": {"every": 2, "tokens": 200}}, "source .* holds out other documents for validation than in"),
+        (
+            {"model": {"hidden": 32, "ffn": 64, "layers": 1, "heads": 4, "kv_heads": 2}},
+            "is of another model: model.layers.1",
+        ),
+        (
+            {"steps": 6, "schedule": {"warmup_steps": 1, "decay_steps": 3}},
+            "the decay of 3 steps would have begun before",
+        ),
+    ],
+)
+def test_a_branch_must_fit_its_trunk(make_pretrain_recipe, tmp_path: Path, fields: Any, message: str) -> None:
+    run_recipe(make_pretrain_recipe(checkpoint=CHECKPOINTED), tmp_path / "trunk")
+    branch = Branch.of(tmp_path / "trunk.run" / "checkpoints" / "step-00000004")
+    with pytest.raises(SmolkitError, match=message):
+        run_recipe(make_pretrain_recipe(**fields), tmp_path / "branch", branch=branch)
+    assert not list(tmp_path.glob("branch*"))
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_not_begun_again_unasked(
+    make_pretrain_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_pretrain_recipe(checkpoint=CHECKPOINTED)
+    cut_off(monkeypatch, recipe, tmp_path / "model", 5)
+    for shard in (tmp_path / "model.run" / "checkpoints").glob("*/*.distcp"):
+        shard.write_bytes(b"")
+    with pytest.raises(SmolkitError, match="no checkpoint is whole: step-00000004, step-00000002 are damaged"):
+        run_recipe(recipe, tmp_path / "model", resume=True)
+    names = sorted(path.name for path in (tmp_path / "model.run" / "checkpoints").iterdir())
+    assert names == ["damaged-step-00000002", "damaged-step-00000004"]
+    assert len(lines(tmp_path / "model")) == 5  # its record is still there
+
+
+def test_what_a_kill_left_of_a_removed_checkpoint_does_not_matter(
+    make_pretrain_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_pretrain_recipe(checkpoint={"every": 1, "keep": 2})
+    cut_off(monkeypatch, recipe, tmp_path / "model", 5)
+    places = tmp_path / "model.run" / "checkpoints"
+    (places / "step-00000001").mkdir()
+    (places / ".removing-step-00000002").mkdir()
+    run_recipe(recipe, tmp_path / "model", resume=True)
+    assert sorted(path.name for path in places.iterdir()) == ["step-00000007", "step-00000008"]
+
+
+def test_too_little_memory_is_said_before_anything_is_written(
+    make_pretrain_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smolkit.train import pretrain
+
+    monkeypatch.setattr(pretrain, "memory_available", lambda: 2.0**20)
+    with pytest.raises(SmolkitError, match=r"the run needs about 0\.\d GiB"):
+        run_recipe(make_pretrain_recipe(), tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_description_that_cannot_be_read_is_one_line(make_pretrain_recipe, tmp_path: Path) -> None:
+    run_recipe(make_pretrain_recipe(**SHORT), tmp_path / "model")
+    (tmp_path / "model.run" / "run.json").write_text("{")
+    with pytest.raises(SmolkitError, match=r"run\.json: does not describe a run"):
+        run_recipe(make_pretrain_recipe(**SHORT), tmp_path / "model", resume=True)

@@ -9,7 +9,7 @@ from smolkit.recipe import load_recipe
 from smolkit.train.pretrain_recipe import PretrainRecipe
 
 SHIPPED = ["pretrain/smollm2-135m", "pretrain/smollm2-360m", "pretrain/smollm2-1.7b", "pretrain/smollm1-135m",
-           "smoke/pretrain-10m"]  # fmt: skip
+           "smoke/pretrain-10m", "smoke/pretrain-135m"]  # fmt: skip
 
 WRITTEN = """\
 model: {hidden: 32, ffn: 64, layers: 2, heads: 4, kv_heads: 2}
