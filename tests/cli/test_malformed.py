@@ -177,7 +177,7 @@ RUNS = {
     "a misspelt shipped recipe": (
         ["smoke/extraction-dem"],
         "no recipe file 'smoke/extraction-dem', and none shipped under that name."
-        " Did you mean 'smoke/extraction-demo'? Known: …smoke/extraction-demo.",
+        " Did you mean 'smoke/extraction-demo'? Known: …smoke/pretrain-135m.",
     ),
     "a misspelt override": (
         ["good.yaml", "--set", "optimizer.lrr=1"],

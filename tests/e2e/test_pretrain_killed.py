@@ -41,9 +41,7 @@ def start(folder: Path, out: str, *options: str) -> subprocess.Popen[str]:
 
 def lines(folder: Path, out: str) -> list[dict[str, object]]:
     kept = ("step", "loss", "gradient_norm", "loss_by_source", "validation_loss")
-    return [
-        {key: line[key] for key in kept if key in line} for line in read_metrics(folder / f"{out}.run" / METRICS)
-    ]
+    return [{key: line[key] for key in kept if key in line} for line in read_metrics(folder / f"{out}.run" / METRICS)]
 
 
 def kill_in_training(process: subprocess.Popen[str], run: Path, draw: random.Random) -> None:

@@ -29,7 +29,7 @@ def test_local_text_is_tokenised_before_the_run(make_pretrain_recipe, two_corpor
 def test_terabytes_of_the_hub_are_not_fetched_unasked(make_pretrain_recipe, two_corpora: Path, tmp_path: Path) -> None:
     text = {"hub": "HuggingFaceFW/fineweb-edu"}
     recipe = recipe_with(make_pretrain_recipe, two_corpora, {"corpus": str(tmp_path / "new"), "text": text})
-    with pytest.raises(DataError, match=r"the Hub data set HuggingFaceFW/fineweb-edu\. Make it first: smolkit data mix"):
+    with pytest.raises(DataError, match=r"data set HuggingFaceFW/fineweb-edu\. Make it first: smolkit data mix"):
         corpus_maker(recipe, Console(file=StringIO()))("code")
 
 
