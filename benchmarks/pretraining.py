@@ -1,11 +1,12 @@
 """Pretraining speed: smolkit beside Hugging Face's Trainer and litgpt, on the same batches.
 
-    python -m benchmarks.pretraining [--steps 8] [--json]
+    python -m benchmarks.pretraining [--steps 8] [--rounds 3] [--shapes 4x512 1x2048] [--json]
 
 The 135M shape from fresh weights, 2,048 tokens a step, as four sequences of 512 and as one of 2,048, computed in
 bfloat16: the Trainer and litgpt under autocast, which is their own choice of that, smolkit with float32 masters.
 litgpt is also run with its weights themselves in bfloat16, which keeps no float32 of them. Every side runs in a process
-of its own, through its package's own loop. The first two steps, in which kernels are made, are left out. Batches are
+of its own, through its package's own loop. The first two steps, in which kernels are made, are left out. Sides take turns,
+round after round, and a ratio is the median over rounds. Batches are
 cut from real text, documents running on through a sequence, as the other two do not keep them apart.
 """
 
@@ -26,7 +27,7 @@ from typing import Any
 from benchmarks._peers import peer_environment
 
 SIDES = ("trainer", "litgpt", "litgpt bf16-true", "smolkit")
-SHAPES = ((4, 512), (1, 2048))
+SHAPES = {"4x512": (4, 512), "1x2048": (1, 2048)}
 # Not its huggingface-hub, which our transformers, imported by torchmetrics, is too new for; it runs with ours.
 LITGPT = (
     "litgpt==0.5.13",
@@ -239,29 +240,44 @@ def run_side(side: str, folder: Path, sequences: int, length: int, steps: int) -
     return run_litgpt(folder, sequences, length, steps, "bf16-true" if "true" in side else None)
 
 
-def measure(sequences: int, length: int, steps: int) -> dict[str, Any]:
-    """Every side's figures on the same batches."""
-    results: dict[str, Any] = {}
+def measure(sequences: int, length: int, steps: int, rounds: int) -> list[dict[str, Any]]:
+    """Every side's figures on the same batches, round after round: what else a machine does comes and goes."""
+    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_batches(folder, sequences, length, steps + 1)
-        for side in SIDES:
-            environment = peer_environment("litgpt", LITGPT) if side.startswith("litgpt") else dict(os.environ)
-            arguments = [side, name, str(sequences), str(length), str(steps)]
-            command = [sys.executable, "-m", "benchmarks.pretraining", "--side", *arguments]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
-            if done.returncode:
-                print(f"{side} failed, see above", file=sys.stderr)
-                continue
-            found = json.loads(done.stdout.splitlines()[-1])
-            found["tokens_per_second"] = sequences * length / statistics.median(found["seconds"])
-            results[side] = found
-    return results
+        write_batches(Path(name), sequences, length, steps + 1)
+        for turn in range(rounds):
+            found.append({})
+            for side in SIDES if turn == 0 else [side for side in SIDES if side != "litgpt bf16-true"]:
+                arguments = [side, name, str(sequences), str(length), str(steps)]
+                if (figure := run_process(side, arguments)) is not None:
+                    figure["tokens_per_second"] = sequences * length / statistics.median(figure["seconds"])
+                    found[-1][side] = figure
+    return found
+
+
+def run_process(side: str, arguments: list[str]) -> dict[str, Any] | None:
+    """The figures of one side in a process of its own; None where it failed, which it has said."""
+    environment = peer_environment("litgpt", LITGPT) if side.startswith("litgpt") else dict(os.environ)
+    command = [sys.executable, "-m", "benchmarks.pretraining", "--side", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
+    if done.returncode:
+        print(f"{side} failed, see above", file=sys.stderr)
+        return None
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def ratio(sides: dict[str, Any], side: str) -> float:
+    """How many times as fast as the better of the two peers, in one round."""
+    best = max(found["tokens_per_second"] for name, found in sides.items() if name in ("trainer", "litgpt"))
+    return float(sides[side]["tokens_per_second"] / best)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--side", nargs=5, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -269,17 +285,20 @@ def main() -> None:
         side, folder, *numbers = args.side
         print(json.dumps(run_side(side, Path(folder), *map(int, numbers))))
         return
-    results = {f"{sequences} x {length}": measure(sequences, length, args.steps) for sequences, length in SHAPES}
+    results = {shape: measure(*SHAPES[shape], args.steps, args.rounds) for shape in args.shapes}
     if args.json:
         print(json.dumps(results, indent=2))
         return
-    for shape, sides in results.items():
-        best = max(found["tokens_per_second"] for side, found in sides.items() if side in ("trainer", "litgpt"))
-        print(f"{shape:20} {'tokens/s':>9} {'times the better':>17} {'GiB':>6}  losses")
-        for side, found in sides.items():
-            losses = " ".join(f"{loss:.2f}" for loss in found["losses"])
-            rate = found["tokens_per_second"]
-            print(f"{side:20} {rate:9.0f} {rate / best:17.2f} {found['memory_gib']:6.1f}  {losses}")
+    for shape, rounds in results.items():
+        print(f"{shape:20} {'tokens/s, by round':>20} {'times the better, median':>25} {'GiB':>6}  losses")
+        for side in SIDES:
+            turns = [sides for sides in rounds if side in sides]
+            if not turns:
+                continue
+            rates = " ".join(f"{sides[side]['tokens_per_second']:.0f}" for sides in turns)
+            times = statistics.median(ratio(sides, side) for sides in turns)
+            losses = " ".join(f"{loss:.2f}" for loss in turns[0][side]["losses"])
+            print(f"{side:20} {rates:>20} {times:25.2f} {turns[0][side]['memory_gib']:6.1f}  {losses}")
         print()
 
 

@@ -1,8 +1,8 @@
 """AdamW whose weights, gradients and moments are float32 while the model computes in bfloat16.
 
 A bfloat16 weight has 8 bits of mantissa: an update smaller than 1/256 of it is lost. The optimizer therefore owns
-float32 masters, gathers each gradient into them as soon as autograd has made it, and rounds to the model after a step
-(mixed-precision training, arXiv:1710.03740).
+float32 masters, takes each gradient as soon as autograd has made it, adds up those of several passes in float32, and
+rounds to the model after a step (mixed-precision training, arXiv:1710.03740).
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+from torch.optim.adamw import adamw
+
+_PIECE = 1 << 19
+"""Numbers that a step takes at once on a CPU: gradient, moments and weights of them stay in its cache."""
 
 
 class MasterAdamW(torch.optim.AdamW):
@@ -24,6 +28,9 @@ class MasterAdamW(torch.optim.AdamW):
         """With `compute_dtype`, float32 parameters become masters as they are, and are rounded to it."""
         self.pairs: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
         self.compute_dtype = compute_dtype
+        self._held: dict[int, torch.Tensor] = {}
+        """Gradients of one pass as autograd made them, by the id of their master: not worth a copy yet."""
+        self._scale: torch.Tensor | None = None
         mastered = [{**group, "params": [self._master(p) for p in group["params"]]} for group in groups]
         super().__init__(mastered, fused=True, **defaults)
 
@@ -33,12 +40,29 @@ class MasterAdamW(torch.optim.AdamW):
             return parameter
         master = parameter.detach().float().requires_grad_()
         parameter.data = parameter.data.to(rounded)
-        parameter.register_post_accumulate_grad_hook(lambda p: _move_gradient(p, master))
+        parameter.register_post_accumulate_grad_hook(lambda p: self._take_gradient(p, master))
         self.pairs.append((parameter, master))
         return master
 
+    @torch.no_grad()
+    def _take_gradient(self, parameter: torch.nn.Parameter, master: torch.Tensor) -> None:
+        gradient, parameter.grad = parameter.grad, None
+        if gradient is None:
+            return
+        before = self._held.pop(id(master), None)
+        if before is not None:
+            master.grad = before.float()
+        if master.grad is None:
+            self._held[id(master)] = gradient
+        else:
+            master.grad.add_(gradient)
+
+    def _gradient(self, master: torch.Tensor) -> torch.Tensor | None:
+        held = self._held.get(id(master))
+        return master.grad if held is None else held
+
     def masters(self) -> Iterator[torch.Tensor]:
-        """Every float32 tensor that a step updates, its gradient in `.grad`."""
+        """Every float32 tensor that a step updates."""
         for group in self.param_groups:
             yield from group["params"]
 
@@ -69,17 +93,73 @@ class MasterAdamW(torch.optim.AdamW):
         for parameter, master in self.pairs:
             parameter.copy_(master)
 
+    @torch.no_grad()
     def clip_gradients(self, max_norm: float) -> torch.Tensor:
-        """Scale all gradients so that their joint L2 norm is at most `max_norm`; returns the norm before."""
-        return torch.nn.utils.clip_grad_norm_(list(self.masters()), max_norm)
+        """Have all gradients scaled so that their joint L2 norm is at most `max_norm`; returns the norm before.
+
+        Those of masters of their own are scaled by the next step, on their way.
+        """
+        if not self.pairs:
+            return torch.nn.utils.clip_grad_norm_(list(self.masters()), max_norm)
+        gradients = [gradient for master in self.masters() if (gradient := self._gradient(master)) is not None]
+        norms = [torch.linalg.vector_norm(gradient, dtype=torch.float32) for gradient in gradients]
+        total = torch.linalg.vector_norm(torch.stack(norms))
+        self._scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
+        return total
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        loss = super().step(closure)
-        self.publish()
+        if not self.pairs:
+            loss = super().step(closure)
+        else:
+            assert closure is None
+            loss = None
+            rounded = {id(master): parameter for parameter, master in self.pairs}
+            for group in self.param_groups:
+                for master in group["params"]:
+                    self._step_one(group, master, rounded.get(id(master), master))
+        self._held.clear()
+        self._scale = None
         for master in self.masters():
             master.grad = None
         return loss
+
+    def _step_one(self, group: dict[str, Any], master: torch.Tensor, rounded: torch.Tensor) -> None:
+        """Step a master, and round it to what the model computes with, a piece at a time."""
+        gradient = self._gradient(master)
+        if gradient is None:
+            return
+        state = self.state[master]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32, device=master.device)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(master), torch.zeros_like(master)
+        size = master.numel() if master.is_cuda else _PIECE
+        flat = [t.reshape(-1).split(size) for t in (gradient, master.data, state["exp_avg"], state["exp_avg_sq"])]
+        into = rounded.data.view(-1).split(size)
+        for number, (raw, weights, first, second) in enumerate(zip(*flat, strict=True)):
+            exact = raw.float()
+            if self._scale is not None:
+                exact = exact.mul_(self._scale) if exact is not raw else exact * self._scale
+            adamw(
+                [weights],
+                [exact],
+                [first],
+                [second],
+                [],
+                [state["step"].clone()],
+                foreach=False,
+                fused=True,
+                amsgrad=False,
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                lr=group["lr"],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                maximize=False,
+            )
+            if rounded is not master:
+                into[number].copy_(weights)
+        state["step"] += 1
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"masters": [master.detach() for _, master in self.pairs]}
@@ -104,14 +184,3 @@ def decay_groups(
     plain = [p for p in trainable if id(p) not in chosen]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
-
-
-def _move_gradient(parameter: torch.Tensor, master: torch.Tensor) -> None:
-    gradient = parameter.grad
-    if gradient is None:
-        return
-    parameter.grad = None
-    if master.grad is None:
-        master.grad = gradient.float()
-    else:
-        master.grad.add_(gradient)

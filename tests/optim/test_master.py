@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 
+from smolkit.optim import master
 from smolkit.optim.master import MasterAdamW, decay_groups
 
 SETTINGS = {"lr": 1e-2, "betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
@@ -45,6 +47,28 @@ def test_updates_that_bfloat16_would_lose_are_kept() -> None:
         reference.step()
     assert torch.equal(plain.detach(), torch.ones(4, dtype=torch.bfloat16))
     torch.testing.assert_close(weight.detach().float(), torch.full((4,), 0.98), atol=4e-3, rtol=0)
+
+
+@pytest.mark.parametrize("piece", [5, 1 << 19])
+def test_masters_take_the_steps_of_adamw_on_clipped_gradients(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(master, "_PIECE", piece)
+    layer, plain = _layer(torch.bfloat16), _layer(torch.bfloat16).float()
+    mine = MasterAdamW([{"params": list(layer.parameters())}], **SETTINGS)
+    reference = torch.optim.AdamW(plain.parameters(), **SETTINGS)
+    for step in range(4):
+        _loss(layer, step).backward()
+        gradients = [mine._gradient(weights).float().clone() for weights in mine.masters()]
+        norm = mine.clip_gradients(0.5)
+        mine.step()
+        for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        expected = torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
+        reference.step()
+        torch.testing.assert_close(norm, expected)
+        for weights, parameter in zip(mine.masters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(weights, parameter)
+    for rounded, weights in mine.pairs:
+        assert torch.equal(rounded, weights.bfloat16())
 
 
 def test_gradients_of_several_backward_passes_add_up() -> None:
