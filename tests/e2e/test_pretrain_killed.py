@@ -28,7 +28,7 @@ batch: {{tokens: 512, micro_tokens: 256}}
 optimizer: {{lr: 1.0e-2}}
 schedule: {{warmup_steps: 4, decay_steps: 10}}
 dtype: bfloat16
-validation: {{every: 20, tokens: 200}}
+validation: {{every: 6, tokens: 200}}
 checkpoint: {{every: 3, keep: 2}}
 """
 
