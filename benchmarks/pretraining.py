@@ -5,9 +5,9 @@
 The 135M shape from fresh weights, 2,048 tokens a step, as four sequences of 512 and as one of 2,048, computed in
 bfloat16: the Trainer and litgpt under autocast, which is their own choice of that, smolkit with float32 masters.
 litgpt is also run with its weights themselves in bfloat16, which keeps no float32 of them. Every side runs in a process
-of its own, through its package's own loop. The first two steps, in which kernels are made, are left out. Sides take turns,
-round after round, and a ratio is the median over rounds. Batches are
-cut from real text, documents running on through a sequence, as the other two do not keep them apart.
+of its own, through its package's own loop. The first two steps, in which kernels are made, are left out. Sides take
+turns, round after round, and a ratio is the median over rounds. Batches are cut from real text, documents running on
+through a sequence, as the other two do not keep them apart.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def run_smolkit(folder: Path, sequences: int, length: int, steps: int) -> dict[s
     out = folder / "model"
     with open_world() as world:
         run = open_run(recipe(folder, sequences, length, steps), world)
-        train(run, out, world, console=Console(file=sys.stderr))
+        train(run, out, world, console=Console(file=sys.stderr), overwrite=True)  # of the round before
     lines = read_metrics(run_directory(out) / METRICS)
     return figures([line["seconds"] for line in lines], [line["loss"] for line in lines])
 
