@@ -23,14 +23,13 @@ from smolkit.models import load_model
 from smolkit.models.initial import build_model, initialize
 from smolkit.optim.master import MasterAdamW, decay_groups
 from smolkit.recipe import resolved
-from smolkit.registry import require
 from smolkit.train.checkpoints import Checkpoints, Kept, restore, state_of
 from smolkit.train.language_model import LanguageModel, TokenBatch
+from smolkit.train.ledger import open_tracker
 from smolkit.train.loader import Loader, StepData, held_out_batches
 from smolkit.train.parallel import World, check_start, share_out
 from smolkit.train.preflight import flops_per_token
 from smolkit.train.pretrain_ledger import Figures, PretrainLedger
-from smolkit.train.pretrain_recipe import PretrainRecipe
 from smolkit.train.run_directory import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class Engine:
 
     def _ledger(self, first: int) -> PretrainLedger:
         peak = self.run.peak[0] * self.world.size
-        tracker = _tracker(self.recipe, self.run_dir.name)
+        tracker = open_tracker(self.recipe.track, resolved(self.recipe), self.run_dir.name)
         ledger = PretrainLedger(self.run_dir, self.recipe.steps, peak, self.console, tracker)
         ledger.begin(first)
         return ledger
@@ -299,15 +298,3 @@ def _by_source(data: StepData, sums: torch.Tensor, counts: torch.Tensor) -> dict
 
 def _used(position: Mapping[str, int]) -> dict[str, int]:
     return {name: tokens for name, tokens in position.items() if tokens}
-
-
-def _tracker(recipe: PretrainRecipe, name: str) -> Callable[[dict[str, Any]], None] | None:
-    if recipe.track == "none":
-        return None
-    trackio = require("trackio", extra="track", why="track: trackio")
-    trackio.init(project="smolkit", name=name, config=resolved(recipe))
-
-    def log(line: dict[str, Any]) -> None:
-        trackio.log({key: value for key, value in line.items() if key != "step"}, step=line["step"])
-
-    return log

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,8 @@ from smolkit.manifest import Manifest, Source, read, staged, staged_file, write
 from smolkit.models import load_model, resolve, save_model
 from smolkit.models.device import keep_freed_memory, pick_dtype
 from smolkit.recipe import Plan, resolved
-from smolkit.registry import require
 from smolkit.train.card import model_card
-from smolkit.train.ledger import METRICS, Ledger, plot_curves, read_metrics
+from smolkit.train.ledger import METRICS, Ledger, open_tracker, plot_curves, read_metrics
 from smolkit.train.prepare import Prepared, make_plan, prepare
 from smolkit.train.recipe import FinetuneRecipe
 from smolkit.train.tasks import task_of
@@ -73,7 +72,7 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
     prepared, recipe = run.prepared, run.prepared.recipe
     with staged(out, overwrite=overwrite) as staging:  # opened first, so that a bad destination is known now
         run_dir = out.with_name(out.name + ".run")
-        tracker = _tracker(recipe, out.name)
+        tracker = open_tracker(recipe.track, resolved(recipe), out.name)
         checkpoint = _open_run_dir(run_dir, prepared, resume=resume, overwrite=overwrite, console=console)
         task = task_of(recipe)
         if torch.cuda.is_available():
@@ -219,15 +218,3 @@ def _last_whole_checkpoint(run_dir: Path, console: Console) -> Path | None:
             return checkpoint
     console.print("no whole checkpoint was left, so the run starts again")
     return None
-
-
-def _tracker(recipe: FinetuneRecipe, name: str) -> Callable[[dict[str, Any]], None] | None:
-    if recipe.track == "none":
-        return None
-    trackio = require("trackio", extra="track", why="track: trackio")
-    trackio.init(project="smolkit", name=name, config=resolved(recipe))
-
-    def log(line: dict[str, Any]) -> None:
-        trackio.log({key: value for key, value in line.items() if key != "step"}, step=line["step"])
-
-    return log

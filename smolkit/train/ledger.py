@@ -19,6 +19,7 @@ from transformers import TrainerCallback
 
 from smolkit.errors import SmolkitError
 from smolkit.manifest import staged_file
+from smolkit.registry import require
 
 METRICS = "metrics.jsonl"
 
@@ -111,6 +112,22 @@ class Ledger(TrainerCallback):
             stream.write(json.dumps(line) + "\n")
         if self.track:
             self.track(line)
+
+
+def open_tracker(track: str, config: dict[str, Any], name: str) -> Callable[[dict[str, Any]], None] | None:
+    """What takes the lines of a run's metrics besides its file: trackio, or nothing where `track` is none.
+
+    Raises MissingExtra where trackio is not installed.
+    """
+    if track == "none":
+        return None
+    trackio = require("trackio", extra="track", why="track: trackio")
+    trackio.init(project="smolkit", name=name, config=config)
+
+    def log(line: dict[str, Any]) -> None:
+        trackio.log({key: value for key, value in line.items() if key != "step"}, step=line["step"])
+
+    return log
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -117,7 +117,8 @@ def _good_rows(checked: Checked[RowT], source: Source, recipe: MessageRecipe, ba
         raise RowErrors(checked.problems)
     bad_rows += checked.bad_rows
     if not checked.rows:
-        raise DataError(f"holds no row without faults; bad are {name_some(checked.bad_rows)}", where=source.name)
+        none = DataError(f"holds no row without faults; bad are {name_some(checked.bad_rows)}", where=source.name)
+        raise RowErrors([*checked.problems, none])  # with nothing left there is nothing to skip for
     return sample(checked.rows, source, recipe.seed)
 
 

@@ -6,6 +6,7 @@ A task is one file with a recipe class and a `Task`, and one line in `TASKS`; it
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -56,7 +57,7 @@ class Objective(Protocol):
         """Means, besides the loss, over what `loss` has seen since this was last asked."""
 
 
-class Task:
+class Task(ABC):
     """One task. `prepare` reads and checks without weights; the others are called once the weights are there."""
 
     title: ClassVar[str]
@@ -65,21 +66,21 @@ class Task:
     best: ClassVar[tuple[str, bool]]
     """The development figure by which the best checkpoint is known, and whether greater is better."""
 
+    @abstractmethod
     def prepare(self, recipe: Any) -> Prepared:
         """Rows read, rendered and checked, steps planned. Raises SmolkitError for what cannot be trained on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def objective(self, prepared: Prepared, model: Any, run_dir: Path, console: Console) -> Objective:
         """What is minimised; `model` still has its initial weights, `run_dir` keeps what must not change later."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measure(self, prepared: Prepared, model: Any, run_dir: Path) -> Measure:
         """A function that measures the model on the dev rows, of which there are some."""
-        raise NotImplementedError
 
+    @abstractmethod
     def card(self, recipe: Any, scores: Sequence[str]) -> tuple[str, str]:
         """What the model does and how it is used, as the card says it, and what its `scores` mean, or nothing."""
-        raise NotImplementedError
 
 
 def default_recipe(task: str | None = None) -> str:
