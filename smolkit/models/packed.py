@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -218,6 +219,8 @@ def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, layer
     """Attention of each row to itself and what stands before it: [tokens, heads, head size], q already scaled."""
     if rows.bounds is not None:
         return _attend_varlen(q, k, v, rows)
+    if not (rows.shared or rows.after or rows.before):
+        return _attend_alone(q, k, v, rows)
     filler = len(q) - rows.shared - sum(rows.lengths)
     parts = [states.split([rows.shared, *rows.lengths, filler]) for states in (q, k, v)]
     _, shared_k, shared_v = (part[0] for part in parts)
@@ -237,9 +240,27 @@ def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, layer
             before = rows.before[number - 1]
             end += before.length
             keys, values = before.put(layer, keys, values)
-        attend = _attend_fused if q.is_cuda or end > _LONG else causal_attention
-        found.append(attend(queries, keys, values, end, rows.masks))
+        found.append(_attend_equal(queries[None], keys[None], values[None], end, rows.masks))
     return torch.cat([*found, torch.zeros_like(parts[0][-1])])
+
+
+def _attend_alone(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows) -> torch.Tensor:
+    """`_attend` where rows stand alone: neighbours of one length together."""
+    runs = [(length, len(list(same))) for length, same in groupby(length for length in rows.lengths if length)]
+    filler = len(q) - sum(rows.lengths)
+    parts = [states.split([*(length * count for length, count in runs), filler]) for states in (q, k, v)]
+    found = []
+    for (length, count), *states in zip(runs, *(part[:-1] for part in parts), strict=True):
+        queries, keys, values = (part.view(count, length, *part.shape[1:]) for part in states)
+        keys, values = keys.transpose(1, 2).contiguous(), values.transpose(1, 2).contiguous()
+        found.append(_attend_equal(queries, keys, values, length, rows.masks))
+    return found[0] if len(found) == 1 and not filler else torch.cat([*found, torch.zeros_like(parts[0][-1])])
+
+
+def _attend_equal(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int, masks: Masks) -> torch.Tensor:
+    """Attention of rows of one length, [rows x queries, heads, size], from what `causal_attention` takes."""
+    attend = _attend_fused if q.is_cuda or end > _LONG else causal_attention
+    return attend(q, k, v, end, masks).flatten(0, 1)
 
 
 def _attend_varlen(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows) -> torch.Tensor:
@@ -255,19 +276,20 @@ def _attend_varlen(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows
 
 def _attend_fused(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int, masks: Masks) -> torch.Tensor:
     """`causal_attention` by PyTorch's kernel."""
-    whole = len(q) == end
+    queries = q.shape[1]
+    whole = queries == end
     mask = None
     if not whole:
-        shape = len(q), end
+        shape = queries, end
         if shape not in masks:
-            masks[shape] = torch.full(shape, -torch.inf, dtype=q.dtype, device=q.device).triu(end - len(q) + 1)
+            masks[shape] = torch.full(shape, -torch.inf, dtype=q.dtype, device=q.device).triu(end - queries + 1)
         mask = masks[shape]
-    q, k, v = q.transpose(0, 1)[None], k[None, :, :end], v[None, :, :end]
+    q, k, v = q.transpose(1, 2), k[:, :, :end], v[:, :, :end]
     grouped = k.shape[1] != q.shape[1]
     out: torch.Tensor = scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=whole, scale=1.0, enable_gqa=grouped
     )
-    return out[0].transpose(0, 1)
+    return out.transpose(1, 2)
 
 
 def _round_up(tokens: int) -> int:

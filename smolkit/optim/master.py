@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.optim.adamw import adamw
 
-_PIECE = 1 << 19
+_PIECE = 1 << 20
 """Numbers that a step takes at once on a CPU: gradient, moments and weights of them stay in its cache."""
 
 
@@ -30,7 +30,7 @@ class MasterAdamW(torch.optim.AdamW):
         self.compute_dtype = compute_dtype
         self._held: dict[int, torch.Tensor] = {}
         """Gradients of one pass as autograd made them, by the id of their master: not worth a copy yet."""
-        self._scale: torch.Tensor | None = None
+        self._divisor: torch.Tensor | None = None
         mastered = [{**group, "params": [self._master(p) for p in group["params"]]} for group in groups]
         super().__init__(mastered, fused=True, **defaults)
 
@@ -102,9 +102,10 @@ class MasterAdamW(torch.optim.AdamW):
         if not self.pairs:
             return torch.nn.utils.clip_grad_norm_(list(self.masters()), max_norm)
         gradients = [gradient for master in self.masters() if (gradient := self._gradient(master)) is not None]
-        norms = [torch.linalg.vector_norm(gradient, dtype=torch.float32) for gradient in gradients]
-        total = torch.linalg.vector_norm(torch.stack(norms))
-        self._scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
+        # By rows: a norm over a whole tensor takes three times as long on a CPU.
+        norms = [torch.linalg.vector_norm(gradient, dim=-1, dtype=torch.float32).flatten() for gradient in gradients]
+        total = torch.linalg.vector_norm(torch.cat(norms))
+        self._divisor = ((total + 1e-6) / max_norm).clamp(min=1.0)
         return total
 
     @torch.no_grad()
@@ -119,7 +120,7 @@ class MasterAdamW(torch.optim.AdamW):
                 for master in group["params"]:
                     self._step_one(group, master, rounded.get(id(master), master))
         self._held.clear()
-        self._scale = None
+        self._divisor = None
         for master in self.masters():
             master.grad = None
         return loss
@@ -137,12 +138,9 @@ class MasterAdamW(torch.optim.AdamW):
         flat = [t.reshape(-1).split(size) for t in (gradient, master.data, state["exp_avg"], state["exp_avg_sq"])]
         into = rounded.data.view(-1).split(size)
         for number, (raw, weights, first, second) in enumerate(zip(*flat, strict=True)):
-            exact = raw.float()
-            if self._scale is not None:
-                exact = exact.mul_(self._scale) if exact is not raw else exact * self._scale
             adamw(
                 [weights],
-                [exact],
+                [raw.float()],
                 [first],
                 [second],
                 [],
@@ -156,6 +154,7 @@ class MasterAdamW(torch.optim.AdamW):
                 weight_decay=group["weight_decay"],
                 eps=group["eps"],
                 maximize=False,
+                grad_scale=self._divisor,
             )
             if rounded is not master:
                 into[number].copy_(weights)

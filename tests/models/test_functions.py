@@ -18,11 +18,11 @@ def _random(*shape: int) -> torch.Tensor:
 
 
 def _reference_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, end: int) -> torch.Tensor:
-    repeats = q.shape[1] // k.shape[0]
-    k, v = (states[:, :end].repeat_interleave(repeats, dim=0) for states in (k, v))
-    scores = q.transpose(0, 1) @ k.transpose(1, 2)
-    later = torch.ones(len(q), end, dtype=torch.bool).triu(end - len(q) + 1)
-    return (scores.masked_fill(later, -torch.inf).softmax(-1) @ v).transpose(0, 1)
+    repeats = q.shape[2] // k.shape[1]
+    k, v = (states[:, :, :end].repeat_interleave(repeats, dim=1) for states in (k, v))
+    scores = q.transpose(1, 2) @ k.transpose(2, 3)
+    later = torch.ones(q.shape[1], end, dtype=torch.bool).triu(end - q.shape[1] + 1)
+    return (scores.masked_fill(later, -torch.inf).softmax(-1) @ v).transpose(1, 2)
 
 
 def test_rms_norm_is_the_norm_of_pytorch_with_its_gradients() -> None:
@@ -65,7 +65,7 @@ def test_causal_attention_over_blocks_is_attention_over_the_whole(
     monkeypatch.setattr(functions, "_BLOCK", 3)
     monkeypatch.setattr(functions, "_UNIT", 2)
     queries, end = 7, 7 + before
-    q, k, v = _random(queries, 4, 2), _random(2, end + room, 2), _random(2, end + room, 2)
+    q, k, v = _random(2, queries, 4, 2), _random(2, 2, end + room, 2), _random(2, 2, end + room, 2)
     expected = _reference_attention(q, k, v, end)
     torch.testing.assert_close(causal_attention(q, k, v, end, {}), expected)
     with torch.no_grad():
