@@ -21,9 +21,9 @@ _UNIT = 64
 _LOGIT_ROWS = 64
 """Positions whose logits are float32 at the same time; at a vocabulary of 49152 they stay in a cache of 16 MB."""
 
-_HEAD_ROWS = 1024
+_HEAD_ROWS = 2048
 """Positions whose logits exist at the same time when the head and the loss are computed as one, on a CPU."""
-_GPU_BLOCKS = 4
+_GPU_BLOCKS = 2
 """On a GPU so many times as many: its products want more rows, and there is room."""
 
 _VOCABULARY = 4096
@@ -258,16 +258,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
         losses = states.new_empty(len(states), dtype=accurate)
         partitions = torch.empty_like(losses)
         grad_states = grad_weight = None
+        size = _HEAD_ROWS * (_GPU_BLOCKS if states.is_cuda else 1)
         if recorded and (ctx.needs_input_grad[0] or ctx.needs_input_grad[1]):
             grad_states = torch.empty_like(states)
-            grad_weight = torch.zeros_like(weight, dtype=accurate)
-        size = _HEAD_ROWS * (_GPU_BLOCKS if states.is_cuda else 1)
+            make = torch.empty_like if len(states) else torch.zeros_like
+            grad_weight = make(weight, dtype=accurate if len(states) > size else None)
         for start in range(0, len(states), size):
             rows = slice(start, start + size)
             head = _Head(states[rows], weight, targets[rows])
-            losses[rows], partitions[rows] = head.losses[:, 0], head.partition[:, 0]
+            losses[rows], partitions[rows] = head.losses, head.partition
             if grad_states is not None and grad_weight is not None:
-                grad_states[rows] = head.backward(scale, z_loss, grad_weight)
+                grad_states[rows] = head.backward(scale, z_loss, grad_weight, first=start == 0)
             del head  # before there are the logits of others
         ctx.save_for_backward(grad_states, grad_weight)
         ctx.dtype = weight.dtype
@@ -289,64 +290,72 @@ class _LinearCrossEntropy(torch.autograd.Function):
 class _Head:
     """The cross-entropy of states [rows, hidden] under a head [vocabulary, hidden], a part of the vocabulary at a time.
 
-    On a CPU a product with a part runs up to a quarter faster than one with the whole, whose rows lie far apart. Of
-    each logit but the target's its odds are kept, e to its power, in the precision of the states; the target's, on
-    which the loss of a sure model hangs, stays apart and exact. What turns odds into a gradient is one number for each
-    row and part, and is multiplied into the smaller sides of the products.
+    On a CPU a product with a part runs up to a quarter faster than one with the whole, whose rows lie far apart. In
+    place of each logit but the target's its odds are kept, e to its power, and rounded; the target's, on which the loss
+    of a sure model hangs, stands apart and exact. What turns odds into a gradient is one number for each row, and is
+    multiplied into the smaller sides of the products.
     """
 
     def __init__(self, states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor):
-        self.states, self.weight, self.targets = states, weight, targets
+        self.states, self.weight = states, weight
         self.accurate = torch.promote_types(states.dtype, torch.float32)
         count = 1 if states.is_cuda else -(-len(weight) // _VOCABULARY)
         self.parts = [slice(len(weight) * i // count, len(weight) * (i + 1) // count) for i in range(count)]
-        self.odds: list[torch.Tensor] = []
-        self.shifts: list[torch.Tensor] = []
-        """What was taken from the logits of each part before, [rows, 1]."""
-        self.chosen = torch.zeros(len(states), 1, dtype=self.accurate, device=states.device)
-        """The logits of the targets, [rows, 1]."""
-        sums = [self._exponentiate(states @ weight[part].t(), part).log_() for part in self.parts]
-        others = torch.cat([total + shift for total, shift in zip(sums, self.shifts, strict=True)], dim=1)
-        self.partition = torch.logaddexp(others.logsumexp(dim=1, keepdim=True), self.chosen)
-        """The logarithm of the sum of all odds, [rows, 1]."""
-        self.losses = self.partition - self.chosen
+        self.places = [_places(targets, part, whole=count == 1) for part in self.parts]
+        """The targets of each part: their rows and columns."""
+        self.odds = [states @ weight[part].t() for part in self.parts]  # these are the logits yet
+        shift = self._shift()
+        chosen = states.new_empty(len(states), dtype=self.accurate)
+        sums = []
+        for logits, place in zip(self.odds, self.places, strict=True):
+            if shift is not None:
+                logits.sub_(shift[:, None])
+            chosen[place[0]] = logits[place].to(self.accurate)
+            logits[place] = -math.inf
+            # Its float32 sum is rounded once; asked for in float32, PyTorch would copy all of them to that first.
+            sums.append(logits.exp_().sum(dim=1).to(self.accurate))
+        self.own = chosen.exp()
+        self.total = torch.stack(sums).sum(dim=0) + self.own
+        log_total = self.total.log()
+        self.losses = log_total - chosen
+        self.partition = log_total if shift is None else log_total + shift
+        """The logarithm of the partition function, [rows]."""
 
-    def _exponentiate(self, logits: torch.Tensor, part: slice) -> torch.Tensor:
-        """Make odds of the logits of a part, in place; their sums [rows, 1]."""
-        inside = (self.targets >= part.start) & (self.targets < part.stop)
-        at = torch.arange(len(logits), device=logits.device), (self.targets - part.start).clamp(0, logits.shape[1] - 1)
-        value = logits[at]
-        self.chosen = torch.where(inside[:, None], value[:, None].to(self.accurate), self.chosen)
-        shift = torch.zeros_like(self.chosen)
-        if not _are_safe(logits):
-            highest = logits.amax(dim=1, keepdim=True)
-            logits.sub_(highest)
-            value, shift = value - highest[:, 0], highest.to(self.accurate)
-        logits.index_put_(at, value.masked_fill(inside, -math.inf))
-        self.shifts.append(shift)
-        self.odds.append(logits.exp_())
-        # Added up in float32 and rounded once for a part: asked for in `accurate`, all would be copied to it first.
-        return logits.sum(dim=1, keepdim=True).to(self.accurate)
+    def _shift(self) -> torch.Tensor | None:
+        """The highest logits of each row, [rows], or None where e to the power of all is far from overflow and 0."""
+        if not self.states.is_cuda:  # which would have to be waited for
+            ranges = [logits.aminmax() for logits in self.odds]
+            if all(bool(max(-low, high) < _SAFE_LOGIT) for low, high in ranges):
+                return None
+        return torch.stack([logits.amax(dim=1) for logits in self.odds]).amax(dim=0).to(self.accurate)
 
-    def backward(self, scale: float, z_loss: float, grad_weight: torch.Tensor) -> torch.Tensor:
-        """The gradient of `scale` times the loss by the states, [rows, hidden]; adds that by the head."""
+    def backward(self, scale: float, z_loss: float, grad_weight: torch.Tensor, *, first: bool) -> torch.Tensor:
+        """The gradient of `scale` times the loss by the states, [rows, hidden]; adds that by the head.
+
+        The odds are spent after it.
+        """
         share = scale + (2 * scale * z_loss) * self.partition
-        at_target = share * (self.chosen - self.partition).exp_() - scale
-        grad_states = at_target * self.weight[self.targets]
-        grad_weight.index_add_(0, self.targets, at_target * self.states)
-        for part, odds, shift in zip(self.parts, self.odds, self.shifts, strict=True):
-            factor = share * (shift - self.partition).exp_()
-            grad_states.addcmul_(odds @ self.weight[part], factor)
-            grad_weight[part].add_(odds.t() @ (self.states * factor).to(odds.dtype))
-        return grad_states
+        at_target = self.own - scale * self.total / share
+        factor = (share / self.total)[:, None]
+        scaled = (self.states * factor).to(self.states.dtype)
+        grad_states = torch.zeros_like(self.states, dtype=self.accurate)
+        for part, odds, place in zip(self.parts, self.odds, self.places, strict=True):
+            odds[place] = at_target[place[0]].to(odds.dtype)
+            grad_states += odds @ self.weight[part]
+            grad_part = odds.t() @ scaled
+            if first:
+                grad_weight[part] = grad_part
+            else:
+                grad_weight[part].add_(grad_part)
+        return grad_states * factor
 
 
-def _are_safe(logits: torch.Tensor) -> bool:
-    """Whether e to their power neither overflows nor vanishes; on a GPU, which would have to be waited for, no."""
-    if logits.is_cuda:
-        return False
-    lowest, highest = logits.aminmax()
-    return bool(max(-lowest, highest) < _SAFE_LOGIT)
+def _places(targets: torch.Tensor, part: slice, *, whole: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows whose targets are in a part of the vocabulary, and the targets' columns in it."""
+    if whole:  # without a look at them, for which a GPU would have to be waited
+        return torch.arange(len(targets), device=targets.device), targets
+    rows = ((targets >= part.start) & (targets < part.stop)).nonzero()[:, 0]
+    return rows, targets[rows] - part.start
 
 
 def lora_linear(

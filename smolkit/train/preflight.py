@@ -15,7 +15,7 @@ from smolkit.train.pretrain_recipe import PretrainRecipe
 if TYPE_CHECKING:
     from smolkit.data.mixture import Mixture
 
-_HEAD_ROWS = {"cpu": 1024, "cuda": 4096}
+_HEAD_ROWS = {"cpu": 2048, "cuda": 4096}
 """Positions whose logits exist at the same time (`smolkit.models.functions`)."""
 _WRITTEN_OUT = 2048
 """Keys up to which attention on a CPU keeps its weights (`smolkit.models.packed`)."""
