@@ -70,10 +70,17 @@ def read_text(file: str) -> str:
             "not UTF-8 text", where="stdin" if file == "-" else file, fix="Convert it, as with iconv -t utf-8"
         ) from exc
     except OSError as exc:
-        known = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = None if path.exists() else nearest(path.name, known)
+        near = None if os.path.exists(path) else nearest(path.name, _beside(path))
         fix = f"Did you mean {path.with_name(near)}?" if near else None
         raise DataError(f"cannot be read ({exc.strerror})", where=file, fix=fix) from exc
+
+
+def _beside(path: Path) -> list[str]:
+    """What lies in the directory of a file, as far as that can be read."""
+    try:
+        return os.listdir(path.parent)
+    except OSError:
+        return []
 
 
 def check_text(text: str, where: str) -> None:

@@ -220,7 +220,11 @@ def _calls(checker: _Row, name: str, calls: object, content: object) -> str:
                 arguments = json.loads(arguments)
             except ValueError as exc:
                 checker.fault(f"{name}[{index}].function.arguments", f"is text, but not JSON: {exc}")
-        parts.append(CALL.format(json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False)))
+        called = {"name": function["name"], "arguments": arguments}
+        try:
+            parts.append(CALL.format(json.dumps(called, ensure_ascii=False, allow_nan=False)))
+        except (TypeError, ValueError) as exc:  # values that Parquet has, and JSON has not
+            checker.fault(f"{name}[{index}].function.arguments", f"cannot be written as JSON: {exc}")
     return checker.text(name, "\n".join(parts)) if parts else ""
 
 

@@ -236,8 +236,8 @@ def linear_cross_entropy(
     """`scale` times the summed cross-entropy of states [rows, hidden] under a head [vocabulary, hidden].
 
     Returns that float32 scalar, and without a gradient the cross-entropy of every row, float32 [rows]. With `z_loss`,
-    its square of the log-partition is added to the first (PaLM, arXiv:2204.02311, section 5). Logits exist for a few
-    hundred rows at a time, their gradient is made with them, and float32 sums collect that of the head.
+    its square of the log-partition is added to the first (PaLM, arXiv:2204.02311, section 5). Logits exist for some
+    thousand rows at a time, and their gradient is made with them.
     """
     total, losses = _LinearCrossEntropy.apply(states, weight, targets, scale, z_loss, torch.is_grad_enabled())
     return total, losses
@@ -308,12 +308,16 @@ class _Head:
         chosen = states.new_empty(len(states), dtype=self.accurate)
         sums = []
         for logits, place in zip(self.odds, self.places, strict=True):
-            if shift is not None:
-                logits.sub_(shift[:, None])
-            chosen[place[0]] = logits[place].to(self.accurate)
+            own = logits[place].to(self.accurate)
+            chosen[place[0]] = own if shift is None else own - shift[place[0]]
             logits[place] = -math.inf
-            # Its float32 sum is rounded once; asked for in float32, PyTorch would copy all of them to that first.
-            sums.append(logits.exp_().sum(dim=1).to(self.accurate))
+            if shift is None:
+                # Its float32 sum is rounded once; asked for in float32, PyTorch would copy all of them to that first.
+                sums.append(logits.exp_().sum(dim=1).to(self.accurate))
+            else:
+                exact = (logits - shift[:, None]).exp_()
+                sums.append(exact.sum(dim=1))
+                logits.copy_(exact)
         self.own = chosen.exp()
         self.total = torch.stack(sums).sum(dim=0) + self.own
         log_total = self.total.log()

@@ -1,4 +1,4 @@
-"""The card of a fine-tuned model: what it is, what it scored, how to use it and how it was made."""
+"""The card of a trained model: what it is, what it scored, how to use it and how it was made."""
 
 from __future__ import annotations
 
@@ -8,24 +8,38 @@ from typing import Any
 import yaml
 
 from smolkit.recipe import Plan, resolved
+from smolkit.train.pretrain_recipe import PretrainRecipe
 from smolkit.train.recipe import FinetuneRecipe
 from smolkit.train.tasks import task_of
 
 
 def model_card(recipe: FinetuneRecipe, plan: Plan, scores: Mapping[str, Any]) -> str:
-    """README.md of the model directory, in the Hub's format."""
-    header = {"library_name": "transformers", "tags": ["smolkit", recipe.task], "pipeline_tag": "text-generation"}
+    """README.md of a fine-tuned model's directory."""
+    task = task_of(recipe)
+    about, explained = task.card(recipe, list(scores))
+    return render_card(f"{task.title} from {recipe.model}", recipe.task, about, scores, explained, plan, recipe)
+
+
+def render_card(
+    title: str,
+    tag: str,
+    about: str,
+    scores: Mapping[str, Any],
+    explained: str,
+    plan: Plan,
+    recipe: FinetuneRecipe | PretrainRecipe,
+) -> str:
+    """README.md of a model's directory, in the Hub's format; `explained` says what the scores are."""
+    header = {"library_name": "transformers", "tags": ["smolkit", tag], "pipeline_tag": "text-generation"}
     figures = "\n".join(f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in scores.items())
     planned = "\n".join(
         f"| {line.name.replace('_', ' ')} | {_shown(line.value)} | {line.note} |" for line in plan.lines
     )
-    task = task_of(recipe)
-    about, explained = task.card(recipe, list(scores))
     return f"""---
 {yaml.safe_dump(header, sort_keys=False).strip()}
 ---
 
-# {task.title} from {recipe.model}
+# {title}
 
 {about}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolkit import __version__
-from smolkit.data.batches import collate, shuffled_passes
+from smolkit.data.batches import collate
 from smolkit.data.chat import ChatFormat, encode_conversation
 from smolkit.data.messages import Conversation, check_conversations
 from smolkit.data.render import IGNORED
@@ -20,9 +20,10 @@ from smolkit.train.messages import (
     load_examples,
     mean_loss,
     open_chat,
+    prepare_rows,
     steps_in_order,
 )
-from smolkit.train.prepare import Prepared, check_batches, plan_run
+from smolkit.train.prepare import Prepared, check_batches
 from smolkit.train.recipe import FinetuneRecipe, Source
 from smolkit.train.tasks import Measure, Objective, Task
 
@@ -50,17 +51,7 @@ class ChatTask(Task):
         train, dev = (
             _load(sources, recipe, chat, tokenizer.bos_token_id) for sources in (recipe.data.train, recipe.data.dev)
         )
-        passes = shuffled_passes(len(train.examples), recipe.epochs, recipe.seed)
-        prepared = Prepared(
-            recipe=recipe,
-            tokenizer=tokenizer,
-            examples=train.examples,
-            skipped=train.skipped + dev.skipped,
-            rows_by_source=train.counts,
-            dev=dev.examples[: recipe.dev.rows],
-            steps=plan_run(passes, train.examples, recipe, share=True),
-            bad_rows=train.bad_rows + dev.bad_rows,
-        )
+        prepared = prepare_rows(recipe, tokenizer, train, dev, share=True)
         check_batches(prepared)
         check_learnt_text(prepared, train.rows)
         return prepared

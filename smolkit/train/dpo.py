@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from smolkit import __version__
-from smolkit.data.batches import shuffled_passes
 from smolkit.data.chat import ChatFormat
 from smolkit.data.messages import Preference, check_preferences
 from smolkit.data.pairs import Pair, collate_pairs, encode_pair
@@ -22,8 +21,17 @@ from smolkit.data.synth.chats import generate_pairs
 from smolkit.errors import DataError
 from smolkit.manifest import staged_file
 from smolkit.recipe import Section
-from smolkit.train.messages import Loaded, MessageRecipe, load_examples, mean_loss, open_chat, steps_in_order, to_device
-from smolkit.train.prepare import Prepared, plan_run
+from smolkit.train.messages import (
+    Loaded,
+    MessageRecipe,
+    load_examples,
+    mean_loss,
+    open_chat,
+    prepare_rows,
+    steps_in_order,
+    to_device,
+)
+from smolkit.train.prepare import Prepared
 from smolkit.train.recipe import FinetuneRecipe, Source
 from smolkit.train.tasks import Measure, Objective, Task
 
@@ -61,17 +69,7 @@ class DpoTask(Task):
     def prepare(self, recipe: DpoRecipe) -> Prepared:
         tokenizer, chat = open_chat(recipe)
         train, dev = (_load(sources, recipe, chat) for sources in (recipe.data.train, recipe.data.dev))
-        passes = shuffled_passes(len(train.examples), recipe.epochs, recipe.seed)
-        prepared = Prepared(
-            recipe=recipe,
-            tokenizer=tokenizer,
-            examples=train.examples,
-            skipped=train.skipped + dev.skipped,
-            rows_by_source=train.counts,
-            dev=dev.examples[: recipe.dev.rows],
-            steps=plan_run(passes, train.examples, recipe, share=False),
-            bad_rows=train.bad_rows + dev.bad_rows,
-        )
+        prepared = prepare_rows(recipe, tokenizer, train, dev, share=False)
         check_pairs(prepared)
         return prepared
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from smolkit.data.batches import Step, plan_steps
+from smolkit.data.batches import Step, plan_steps, shuffled_passes
 from smolkit.data.chat import CHATML, ChatFormat
 from smolkit.data.messages import Checked
 from smolkit.data.render import TokenizerEncoder
 from smolkit.data.rows import load_values
 from smolkit.errors import DataError, ModelError, RowErrors, SmolkitError
 from smolkit.models import load_tokenizer
-from smolkit.train.prepare import end_with, keep_fitting, name_some, sample
+from smolkit.train.prepare import Prepared, end_with, keep_fitting, name_some, plan_run, sample
 from smolkit.train.recipe import Data, FinetuneRecipe, Source
 from smolkit.train.tasks import Measure, Objective
 
@@ -70,6 +70,23 @@ class Loaded(Generic[RowT]):
     bad_rows: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """Good rows, by source."""
+
+
+def prepare_rows(
+    recipe: MessageRecipe, tokenizer: PreTrainedTokenizerFast, train: Loaded[RowT], dev: Loaded[RowT], *, share: bool
+) -> Prepared:
+    """What a run needs, of loaded rows; with `share` rows that begin alike may run their beginning once."""
+    passes = shuffled_passes(len(train.examples), recipe.epochs, recipe.seed)
+    return Prepared(
+        recipe=recipe,
+        tokenizer=tokenizer,
+        examples=train.examples,
+        skipped=train.skipped + dev.skipped,
+        rows_by_source=train.counts,
+        dev=dev.examples[: recipe.dev.rows],
+        steps=plan_run(passes, train.examples, recipe, share=share),
+        bad_rows=train.bad_rows + dev.bad_rows,
+    )
 
 
 def load_examples(

@@ -63,14 +63,16 @@ def memory_needed(
         per_token = spec.layers * spec.hidden * dtype.itemsize + per_layer
     else:
         per_token = spec.layers * per_layer
-    logits = min(tokens, _HEAD_ROWS["cuda" if cuda else "cpu"]) * spec.vocab * (dtype.itemsize + (4 if cuda else 0))
+    rows = _HEAD_ROWS["cuda" if cuda else "cpu"]
+    logits = min(tokens, rows) * spec.vocab * (dtype.itemsize + (4 if cuda else 0))
+    head_gradient = spec.vocab * spec.hidden * (4 if tokens > rows else dtype.itemsize)
     return Memory(
         weights=_gathered(spec, parameters, shards) * dtype.itemsize if rounded or shards > 1 else 0.0,
         masters=parameters * 4 / shards,
         gradients=parameters * 4 / shards,
         moments=parameters * 8 / shards,
         activations=tokens * per_token,
-        head=logits + spec.vocab * spec.hidden * 4,
+        head=logits + head_gradient,
         checkpoint=parameters * 12 / shards
         if recipe.checkpoint.every and not (cuda or recipe.checkpoint.wait)
         else 0.0,

@@ -336,6 +336,10 @@ TEXTS = {
         ["txt.txt", "--template", '{"a": ""}'],
         "txt.txt: cannot be read (No such file or directory). Did you mean text.txt?",
     ),
+    "an over-long name": (
+        ["x" * 300, "--template", '{"a": ""}'],
+        f"{'x' * 300}: cannot be read (File name too long).",
+    ),
     "a folder": ([".", "--template", '{"a": ""}'], ".: cannot be read (Is a directory)."),
     "another encoding": (
         ["latin.txt", "--template", '{"a": ""}'],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -107,10 +108,18 @@ CALLS = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name"
          "messages[1].tool_calls: half of a surrogate pair, which is no text."),
         ({"messages": [USER, ASSISTANT], "tools": [{"name": "\ud800"}]},
          "tools: half of a surrogate pair, which is no text."),
+        ({"messages": [USER, {**CALLS, "tool_calls": [{"name": "f", "arguments": {"day": date(2025, 1, 2)}}]}]},
+         "messages[1].tool_calls[0].function.arguments: cannot be written as JSON: Object of type date is not JSON "
+         "serializable."),
     ],
 )  # fmt: skip
 def test_calls_and_null_fields_are_checked_as_well(row: object, line: str) -> None:
     assert str(check_conversations([row], "c.jsonl").problems[0]) == f"c.jsonl:1:{line}"
+
+
+def test_a_call_with_a_number_that_json_has_not_is_a_fault() -> None:
+    fault = _fault({"messages": [USER, {**CALLS, "tool_calls": [{"name": "f", "arguments": "[NaN]"}]}]})
+    assert "messages[1].tool_calls[0].function.arguments: cannot be written as JSON: Out of range" in fault
 
 
 # ---- preferences

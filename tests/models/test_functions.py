@@ -95,9 +95,13 @@ def test_cross_entropy_by_parts_is_that_of_pytorch(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("z_loss", [0.0, 1e-3])
 @pytest.mark.parametrize("rows", [5, 1300])
-def test_head_and_loss_as_one_are_those_computed_whole(z_loss: float, rows: int) -> None:
-    torch.manual_seed(0)
-    states = torch.randn(rows, 16, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("size", [1.0, 60.0])
+def test_head_and_loss_as_one_are_those_computed_whole(
+    z_loss: float, rows: int, size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "_HEAD_ROWS", 1000)
+    monkeypatch.setattr(functions, "_VOCABULARY", 30)
+    states = (torch.randn(rows, 16, dtype=torch.float64) * size).requires_grad_()
     head = torch.randn(70, 16, dtype=torch.float64, requires_grad=True)
     targets = torch.randint(0, 70, (rows,))
     total, each = functions.linear_cross_entropy(states, head, targets, 1 / 7, z_loss)
@@ -105,6 +109,7 @@ def test_head_and_loss_as_one_are_those_computed_whole(z_loss: float, rows: int)
     found = states.grad, head.grad
     states.grad = head.grad = None
     logits = states @ head.t()
+    assert (logits.abs().max() > functions._SAFE_LOGIT) == (size > 1)
     whole = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     expected = (whole.sum() + z_loss * logits.logsumexp(1).square().sum()) / 7
     (expected * 3).backward()
