@@ -104,7 +104,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, make, bundled, monkeypatch, workers):
-    file = many(tmp_path / "a.jsonl", 8000)
+    file = many(tmp_path / "a.jsonl", 16_000)
     script = tmp_path / "run.py"
     script.write_text(KILLED)
     out = tmp_path / "killed"
@@ -276,7 +276,7 @@ def test_a_directory_that_is_not_ours_is_left_alone(tmp_path, make):
 
 
 def test_an_interrupted_run_leaves_no_process(tmp_path, bundled):
-    file = many(tmp_path / "a.jsonl", 8000)
+    file = many(tmp_path / "a.jsonl", 40_000)  # seconds of work, so that it is not over when the signal comes
     script = tmp_path / "run.py"
     script.write_text(KILLED)
     command = [sys.executable, str(script), str(file), str(tmp_path / "out"), str(bundled), "2"]
