@@ -7,24 +7,29 @@ path, and nothing that a visitor sends is kept.
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypedDict
 
 import gradio as gr
 
-from smolkit.errors import DataError, RuntimeUnavailable, SmolkitError
+from smolkit.apps import serving
+from smolkit.apps.batch import MAX_BYTES, Document, Row, csv_table, json_lines, read_documents
+from smolkit.apps.look import remark
+from smolkit.apps.turns import Turns
+from smolkit.errors import DataError, SmolkitError
 from smolkit.extraction.leaf_types import LEAF_TYPES
+from smolkit.extraction.schema import template_from_json_schema
 from smolkit.extraction.spans import Span
 from smolkit.extraction.template import Template
 from smolkit.models import BUNDLED
 from smolkit.runtime import open_extractor
-from smolkit.runtime.extractor import Extraction, Extractor
+from smolkit.runtime.extractor import Extraction, Extractor, Progress
 
 HERE = Path(__file__).resolve().parent
 
@@ -32,8 +37,10 @@ MAX_TEXT = 20_000
 """Characters of a text; a limit of this page, not of smolkit."""
 MAX_TEMPLATE = 5_000
 """Characters of a template."""
-MAX_WAITING = 64
-"""Visitors in the queue; the model serves one at a time."""
+
+
+_SHOWN_EVERY = 0.2
+"""Seconds between two looks at an answer that grows."""
 
 
 class Preset(TypedDict):
@@ -58,13 +65,18 @@ def read_request(text: str, source: str) -> Template:
     """The template, once both inputs are known to be usable. Raises DataError or TemplateError in one line."""
     if not isinstance(text, str) or not isinstance(source, str):
         raise DataError("the text and the template are sent as strings, the template as JSON")
+    check_text(text)
+    return read_template(source)
+
+
+def check_text(text: str) -> None:
+    """Raise DataError in one line for a text that is empty, too long, or no Unicode."""
     if not text.strip():
         raise DataError("the text is empty", fix="Paste one, or choose an example")
     if len(text) > MAX_TEXT:
         raise DataError(f"the text has {len(text):,} characters; this page takes {MAX_TEXT:,}", fix="Send a part of it")
     if not _is_unicode(text):
         raise DataError("the text holds half a surrogate pair, which is no character")
-    return read_template(source)
 
 
 def read_template(source: str) -> Template:
@@ -83,9 +95,53 @@ def template_remark(source: str) -> str:
     return remark(f"{count} field{'s' if count > 1 else ''}, ready", "good")
 
 
-def remark(line: str, mood: str) -> str:
-    """One line of the page as HTML, in which `line` is text whatever it holds."""
-    return f'<p role="status" class="remark {mood}">{html.escape(line)}</p>'
+def template_of_schema(schema: str, template: str) -> tuple[str, str]:
+    """The template of a JSON Schema, and what it cannot say as HTML; the template as it was where there is a fault."""
+    try:
+        if len(schema) > MAX_TEMPLATE:
+            raise DataError(f"the schema has {len(schema):,} characters; this page takes {MAX_TEMPLATE:,}")
+        try:
+            value = json.loads(schema)
+        except (ValueError, RecursionError) as exc:
+            raise DataError(f"the schema is no JSON ({exc})") from None
+        if not isinstance(value, dict):
+            raise DataError("a JSON Schema is an object")
+        found, reports = template_from_json_schema(value)
+    except SmolkitError as exc:
+        return template, remark(str(exc), "bad")
+    lines = [remark(f"not kept: {line}", "bad") for line in reports]
+    return _pretty(found), "".join([remark("made the template"), *lines])
+
+
+def read_upload(upload: str | None) -> list[Document]:
+    """The documents of a file that a visitor sent, which is then deleted. Raises DataError in one line."""
+    if upload is None:
+        raise DataError("no file was chosen")
+    file = Path(upload)
+    try:
+        return read_documents(file)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _row(document: Document, template: Template, run: Callable[[str], Extraction]) -> Row:
+    if document.error is not None:
+        return Row(document.name, error=document.error)
+    try:
+        check_text(document.text)
+        return Row(document.name, run(document.text).output or {})
+    except SmolkitError as exc:
+        return Row(document.name, error=str(exc))
+
+
+def _table(rows: Sequence[Row]) -> list[list[str]]:
+    return [[row.name, row.error or json.dumps(row.output, ensure_ascii=False)] for row in rows]
+
+
+def _reading(step: Progress) -> str:
+    if step.windows > 1:
+        return f"reading part {min(step.read + 1, step.windows)} of {step.windows}"
+    return "writing" if step.raw else "reading"
 
 
 def segments(text: str, spans: Mapping[str, Span]) -> list[Segment]:
@@ -158,6 +214,17 @@ def _pretty(value: object) -> str:
 
 def build(extractor: Extractor, model: str) -> gr.Blocks:
     """The page over an extractor that stays open as long as the page is served; `model` is the name that it shows."""
+    turns = Turns()
+    # One answer at a time: tabs and endpoints share the model.
+    one_at_a_time: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+
+    def follow(text: str, template: Template, verbatim: bool) -> Iterator[Progress]:
+        return turns.run(lambda: extractor.follow(text, template, verbatim=bool(verbatim)))
+
+    def run(text: str, template: Template, verbatim: bool) -> Extraction:
+        *_, last = follow(text, template, verbatim)
+        assert last.extraction is not None
+        return last.extraction
 
     def extract(text: str, template: str, verbatim: bool = False) -> tuple[dict, dict, dict]:
         """Fill a template from a text.
@@ -167,95 +234,158 @@ def build(extractor: Extractor, model: str) -> gr.Blocks:
         under its path (such as `items[0].price`), and the figures of the run.
         """
         try:
-            extraction = run(text, template, verbatim)
+            extraction = run(text, read_request(text, template), verbatim)
         except SmolkitError as exc:
             raise gr.Error(str(exc), print_exception=False) from None
         spans = {path: list(span) for path, span in extraction.spans.items()}
         return extraction.output or {}, spans, statistics(extraction)
 
-    def fill(text: str, template: str, verbatim: bool) -> tuple[str, list[Segment], str, gr.Button]:
-        try:
-            extraction = run(text, template, verbatim)
-        except SmolkitError as exc:
-            return "", [], remark(str(exc), "bad"), gr.Button(interactive=False)
-        shown = segments(text, extraction.spans)
-        line = remark(statistics_line(extraction), "bad" if extraction.truncated else "good")
-        return _pretty(extraction.output), shown, line, gr.Button(interactive=True)
-
-    def run(text: str, template: str, verbatim: bool) -> Extraction:
-        return extractor.extract(text, read_request(text, template), verbatim=bool(verbatim))
-
-    # One answer at a time: page and endpoint share the model.
-    one_at_a_time: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
-    first = PRESETS[0]
     with gr.Blocks(title="Template to JSON", analytics_enabled=False) as page:
         gr.Markdown(_introduction(extractor, model))
-        with gr.Row():
-            with gr.Column():
-                preset = gr.Dropdown([entry["name"] for entry in PRESETS], value=first["name"], label="Example")
-                template = gr.Code(
-                    _pretty(first["template"]),
-                    language="json",
-                    label="Template",
-                    elem_id="template",
-                    max_lines=18,
-                    wrap_lines=True,
-                    buttons=[],
-                )
-                status = gr.HTML(template_remark(_pretty(first["template"])), elem_id="template-status")
-                text = gr.Textbox(first["text"], label="Text", lines=8, max_lines=16, elem_id="text")
-                verbatim = gr.Checkbox(
-                    first["verbatim"],
-                    label="Copy word for word",
-                    info='Fields written "" may then hold words of the text only, as verbatim-string fields always do.',
-                )
-                button = gr.Button("Fill the template", variant="primary", elem_id="fill")
-            with gr.Column():
-                result = gr.Code(
-                    language="json",
-                    label="Result",
-                    elem_id="result",
-                    interactive=False,
-                    lines=12,
-                    wrap_lines=True,
-                    buttons=["copy"],
-                )
-                figures = gr.HTML(elem_id="figures")
-                download = gr.Button("Download JSON", interactive=False, size="sm", elem_id="download")
-                marked = gr.HighlightedText(label="Where the values stand", elem_id="marked", combine_adjacent=False)
-        with gr.Accordion("What a template may hold", open=False):
-            gr.Markdown(types_list(), elem_id="types")
-
-        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        outputs = [result, marked, figures, download]
-        template.change(template_remark, template, status, **quiet)
-        preset.input(_preset_values, preset, [template, text, verbatim], **quiet).then(
-            lambda: ("", [], "", gr.Button(interactive=False)), None, outputs, **quiet
-        )
-        button.click(fill, [text, template, verbatim], outputs, api_visibility="private", **one_at_a_time)
-        download.click(None, result, js=_DOWNLOAD)
+        template, verbatim = _template_editor()
+        with gr.Tab("One text"):
+            _one_text(template, verbatim, follow, one_at_a_time)
+        with gr.Tab("Many texts"):
+            _many_texts(template, verbatim, run, one_at_a_time)
         gr.api(extract, api_name="extract", **one_at_a_time)
     return page
 
 
-def serve(page: gr.Blocks, *, port: int | None = None) -> str:
-    """Start serving in the background and return the page's address; `page.block_thread()` waits, `close()` ends it.
+Follow = Callable[[str, Template, bool], Iterator[Progress]]
+Run = Callable[[str, Template, bool], Extraction]
 
-    Raises RuntimeUnavailable when the port is taken.
-    """
-    try:
-        _, address, _ = page.queue(max_size=MAX_WAITING).launch(
-            server_port=port,
-            prevent_thread_lock=True,
-            quiet=True,
-            theme=_THEME,
-            css=_CSS,
-            footer_links=["api", "settings"],
-        )
-    except OSError as exc:
-        which = f"port {port} is taken" if port else "none of the ports that Gradio tries is free"
-        raise RuntimeUnavailable(which, fix="Name another one with --port") from exc
-    return address
+_QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def _template_editor() -> tuple[gr.Code, gr.Checkbox]:
+    first = PRESETS[0]
+    with gr.Row():
+        with gr.Column():
+            template = gr.Code(
+                _pretty(first["template"]),
+                language="json",
+                label="Template",
+                elem_id="template",
+                max_lines=18,
+                wrap_lines=True,
+                buttons=[],
+            )
+            status = gr.HTML(template_remark(_pretty(first["template"])), elem_id="template-status")
+        with gr.Column():
+            verbatim = gr.Checkbox(
+                first["verbatim"],
+                label="Copy word for word",
+                info='Fields written "" may then hold words of the text only, as verbatim-string fields always do.',
+            )
+            with gr.Accordion("What a template may hold", open=False):
+                gr.Markdown(types_list(), elem_id="types")
+            with gr.Accordion("Begin from a JSON Schema", open=False):
+                schema = gr.Code(
+                    language="json", label="JSON Schema", elem_id="schema", lines=4, max_lines=12, buttons=[]
+                )
+                convert = gr.Button("Make the template", size="sm")
+                reports = gr.HTML(elem_id="schema-status")
+    template.change(template_remark, template, status, **_QUIET)
+    convert.click(template_of_schema, [schema, template], [template, reports], **_QUIET)
+    return template, verbatim
+
+
+def _one_text(template: gr.Code, verbatim: gr.Checkbox, follow: Follow, one_at_a_time: dict[str, Any]) -> None:
+    def fill(text: str, source: str, verbatim: bool) -> Iterator[tuple[Any, Any, str, gr.Button]]:
+        waiting = gr.Button(interactive=False)
+        shown_at = 0.0
+        try:
+            for step in follow(text, read_request(text, source), verbatim):
+                if step.extraction is not None:
+                    marked = segments(text, step.extraction.spans)
+                    line = remark(statistics_line(step.extraction), "bad" if step.extraction.truncated else "good")
+                    yield _pretty(step.extraction.output), marked, line, gr.Button(interactive=True)
+                elif time.monotonic() - shown_at > _SHOWN_EVERY:
+                    shown_at = time.monotonic()
+                    yield step.raw, gr.skip(), remark(_reading(step)), waiting
+        except SmolkitError as exc:
+            yield "", [], remark(str(exc), "bad"), waiting
+
+    first = PRESETS[0]
+    with gr.Row():
+        with gr.Column():
+            preset = gr.Dropdown([entry["name"] for entry in PRESETS], value=first["name"], label="Example")
+            text = gr.Textbox(first["text"], label="Text", lines=8, max_lines=16, elem_id="text")
+            with gr.Row():
+                button = gr.Button("Fill the template", variant="primary", elem_id="fill", min_width=120)
+                stop = gr.Button("Stop", elem_id="stop", min_width=80)
+        with gr.Column():
+            result = gr.Code(
+                language="json",
+                label="Result",
+                elem_id="result",
+                interactive=False,
+                lines=12,
+                wrap_lines=True,
+                buttons=["copy"],
+            )
+            figures = gr.HTML(elem_id="figures")
+            download = gr.Button("Download JSON", interactive=False, size="sm", elem_id="download")
+            marked = gr.HighlightedText(label="Where the values stand", elem_id="marked", combine_adjacent=False)
+    outputs = [result, marked, figures, download]
+    preset.input(_preset_values, preset, [template, text, verbatim], **_QUIET).then(
+        lambda: ("", [], "", gr.Button(interactive=False)), None, outputs, **_QUIET
+    )
+    filling = button.click(
+        fill, [text, template, verbatim], outputs, api_visibility="private", show_progress="minimal", **one_at_a_time
+    )
+    stop.click(lambda: remark("stopped", "bad"), None, figures, cancels=[filling], **_QUIET)
+    download.click(None, result, js=_download("extraction.json", "application/json"))
+
+
+def _many_texts(template: gr.Code, verbatim: gr.Checkbox, run: Run, one_at_a_time: dict[str, Any]) -> None:
+    def fill_all(upload: str | None, source: str, verbatim: bool) -> Iterator[tuple[Any, str, str, str]]:
+        try:
+            chosen = read_template(source)
+            documents = read_upload(upload)
+        except SmolkitError as exc:
+            yield [], "", "", remark(str(exc), "bad")
+            return
+        rows: list[Row] = []
+        for document in documents:
+            rows.append(_row(document, chosen, lambda text: run(text, chosen, verbatim)))
+            bad = sum(row.error is not None for row in rows)
+            line = f"{len(rows)} of {len(documents)} documents" + (f", {bad} with an error" if bad else "")
+            yield _table(rows), json_lines(rows), csv_table(rows, list(chosen.source)), remark(line)
+
+    upload = gr.File(
+        label="Texts: CSV with a column text, JSON Lines with a field text, or a ZIP of text files",
+        file_count="single",
+        elem_id="upload",
+        height=140,
+    )
+    with gr.Row():
+        button = gr.Button("Fill the template from each", variant="primary", elem_id="fill-all", min_width=120)
+        stop = gr.Button("Stop", elem_id="stop-all", min_width=80)
+    progress = gr.HTML(elem_id="batch-progress")
+    table = gr.Dataframe(headers=["document", "result"], label="Results", elem_id="batch", interactive=False, wrap=True)
+    lines, cells = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
+    with gr.Row():
+        as_lines = gr.Button("Download JSON Lines", size="sm", min_width=120)
+        as_table = gr.Button("Download CSV", size="sm", min_width=120)
+    filling = button.click(
+        fill_all,
+        [upload, template, verbatim],
+        [table, lines, cells, progress],
+        api_visibility="private",
+        show_progress="hidden",
+        **one_at_a_time,
+    )
+    stop.click(
+        lambda: remark("stopped; what was found so far stays", "bad"), None, progress, cancels=[filling], **_QUIET
+    )
+    as_lines.click(None, lines, js=_download("extractions.jsonl", "application/jsonl"))
+    as_table.click(None, cells, js=_download("extractions.csv", "text/csv"))
+
+
+def serve(page: gr.Blocks, *, port: int | None = None) -> str:
+    """Start serving in the background and return the page's address. Raises RuntimeUnavailable: the port is taken."""
+    return serving.serve(page, port=port, css=_CSS, upload=f"{MAX_BYTES}b")
 
 
 def answer_presets(address: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -286,30 +416,22 @@ def _preset_values(name: str) -> tuple[str, str, bool]:
     return _pretty(preset["template"]), preset["text"], preset["verbatim"]
 
 
-# The browser makes the file from what it shows: nothing is written on this machine.
-_DOWNLOAD = """
-(result) => {
+def _download(name: str, kind: str) -> str:
+    """JavaScript that makes a file of what the browser shows: nothing is written on this machine."""
+    return f"""
+(content) => {{
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([result], {type: "application/json"}));
-    link.download = "extraction.json";
+    link.href = URL.createObjectURL(new Blob([content], {{type: "{kind}"}}));
+    link.download = "{name}";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
+}}
 """
 
-_THEME = gr.themes.Default(
-    primary_hue="teal",
-    neutral_hue="slate",
-    font=("system-ui", "sans-serif"),
-    font_mono=("ui-monospace", "Menlo", "Consolas", "monospace"),
-)
 
 # Gradio sets the marked text as a flex row, in capitals, and breaks words anywhere; here it flows as the text does.
 _CSS = """
-.remark { margin: 0; padding: 0 2px; font-size: var(--text-sm); line-height: 1.5; overflow-wrap: anywhere; }
-.remark.good { color: var(--body-text-color-subdued); }
-.remark.bad { color: var(--error-text-color); font-weight: 600; }
-#template-status .html-container, #figures .html-container { padding: 0; }
+#template-status .html-container, #figures .html-container, #schema-status .html-container { padding: 0; }
 #figures { min-height: 1.5em; }
 #marked .textfield { display: block; line-height: 1.8; word-break: normal; overflow-wrap: anywhere; }
 #marked .line-break { display: block; height: 0; }

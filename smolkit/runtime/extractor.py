@@ -69,6 +69,19 @@ class Extraction:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Where the answer for one document stands, after a step of the model."""
+
+    raw: str
+    """The answer so far; that of a document of several windows is put together at the end."""
+    read: int
+    """Windows whose answers are complete."""
+    windows: int
+    extraction: Extraction | None = None
+    """At the end, and not before."""
+
+
+@dataclass(frozen=True)
 class _Job:
     """One window of one request, ready to decode."""
 
@@ -105,6 +118,23 @@ class Extractor:
         remaining = iter(requests)
         while chunk := list(islice(remaining, 8 * self.backend.max_batch)):
             yield from self._run(chunk, chosen)
+
+    def follow(self, text: str, template: Template, **options: Any) -> Iterator[Progress]:
+        """Fill the template from one document, and say after each step how far that is; the last has the extraction.
+
+        A caller that stops iterating stops the model.
+        """
+        chosen = Options(**options)
+        request = Request(text, template)
+        jobs = [self._job(0, window, template, chosen) for window in self._windows(request, chosen)]
+        began = time.perf_counter()
+        for read, job in enumerate(jobs):  # one by one, so that steps are short and each can be the last
+            yield Progress("", read, len(jobs))
+            for _ in decode(self.backend, [job.answer]):
+                raw = self.backend.decode(job.answer.tokens) if len(jobs) == 1 else ""
+                yield Progress(raw.rstrip("\ufffd"), read, len(jobs))  # a character whose bytes have not all come
+        found = replace(self._assemble(request, jobs, chosen), seconds=time.perf_counter() - began)
+        yield Progress(found.raw, len(jobs), len(jobs), found)
 
     def stream(self, text: str, template: Template, **options: Any) -> Iterator[str]:
         """The raw answer in growing pieces; joined they are `Extraction.raw`.

@@ -288,3 +288,50 @@ def test_the_page_names_the_model_and_says_when_it_was_never_trained_for_this(ex
     assert "never trained" not in introduction("my-model")
     assert "Model: `bundled`" in introduction("bundled")
     assert "never trained" in introduction("bundled")
+
+
+# ---- a template from a schema, and files of many texts
+
+
+def test_a_schema_becomes_a_template_and_what_it_cannot_say_is_told_as_text() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"born": {"type": "string", "format": "date"}, "<b>": {"type": "integer", "minimum": 3}},
+    }
+    template, said = APP.template_of_schema(json.dumps(schema), "{}")
+    assert json.loads(template) == {"born": "date", "<b>": "integer"}
+    assert "made the template" in said
+    assert "&lt;b&gt;" in said
+    assert "minimum" in said
+    assert "<b>" not in said
+
+
+@pytest.mark.parametrize(
+    ("schema", "line"),
+    [
+        ("{", "the schema is no JSON"),
+        ("[" * 2000, "the schema is no JSON"),
+        ("[]", "a JSON Schema is an object"),
+        ('{"type": "string"}', "does not describe an object"),
+        ('{"a": "' + "x" * APP.MAX_TEMPLATE + '"}', "this page takes 5,000"),
+    ],
+)
+def test_a_schema_that_is_none_leaves_the_template(schema: str, line: str) -> None:
+    template, said = APP.template_of_schema(schema, "as it was")
+    assert template == "as it was"
+    assert line in said
+    assert "bad" in said
+
+
+def test_an_upload_is_read_and_deleted_also_where_it_is_refused(tmp_path: Path) -> None:
+    for content, documents in (("text\none\n", 1), ("a\n1\n", 0)):
+        file = tmp_path / "upload.csv"
+        file.write_text(content)
+        if documents:
+            assert len(APP.read_upload(str(file))) == documents
+        else:
+            with pytest.raises(DataError, match=r"upload\.csv: is no ZIP"):
+                APP.read_upload(str(file))
+        assert not file.exists()
+    with pytest.raises(DataError, match="no file was chosen"):
+        APP.read_upload(None)

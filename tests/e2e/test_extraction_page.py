@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,17 @@ Open = Callable[..., "Page"]
 def address() -> Iterator[str]:
     from smolkit.cli.demo import served
     from smolkit.models import bundled_gguf
+    from smolkit.runtime import open_extractor
 
     try:
         bundled_gguf()
     except ModelError as exc:
         pytest.skip(str(exc))
-    with served("extraction", "bundled", "llama.cpp", None) as (_, _, address):
+    with served("extraction", lambda: closing(open_extractor("bundled", runtime="llama.cpp")), "bundled") as (
+        _,
+        _,
+        address,
+    ):
         yield address
 
 
@@ -95,8 +101,9 @@ def write_template(page: Page, source: str) -> None:
 def fill(page: Page, text: str = TEXT, template: str = TEMPLATE) -> None:
     write_template(page, template)
     page.get_by_label("Text", exact=True).fill(text)
-    page.get_by_role("button", name="Fill the template").click()
+    page.get_by_role("button", name="Fill the template", exact=True).click()
     expect(page.locator("#figures .remark")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator("#figures .remark")).not_to_have_text(re.compile("^(reading|writing|$)"), timeout=ANSWER_MS)
 
 
 def result(page: Page) -> str:
@@ -116,7 +123,7 @@ def test_a_visitor_fills_a_template_sees_the_places_and_takes_the_file(open_page
         page.locator("#figures").inner_text().strip(),
     )
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download JSON").click()
+        page.get_by_role("button", name="Download JSON", exact=True).click()
     assert download.value.suggested_filename == "extraction.json"
     assert json.loads(Path(download.value.path()).read_text()) == output
 
@@ -132,7 +139,7 @@ def test_an_example_replaces_both_inputs_and_takes_the_last_result_away(open_pag
     expect(page.locator("#figures .remark")).to_have_count(0)
     expect(page.locator("#marked .highlighted")).to_have_count(0)
     assert result(page) == ""
-    expect(page.get_by_role("button", name="Download JSON")).to_be_disabled()
+    expect(page.get_by_role("button", name="Download JSON", exact=True)).to_be_disabled()
 
 
 def test_a_template_is_checked_while_it_is_written(open_page: Open) -> None:
@@ -162,7 +169,7 @@ def test_what_cannot_be_filled_is_one_line_and_leaves_no_result(
     fill(page, text, template)
     expect(page.locator("#figures .remark.bad")).to_have_text(line)
     assert result(page) == ""
-    expect(page.get_by_role("button", name="Download JSON")).to_be_disabled()
+    expect(page.get_by_role("button", name="Download JSON", exact=True)).to_be_disabled()
     assert "Traceback" not in page.inner_text("body")
 
 
@@ -178,6 +185,57 @@ def test_html_and_page_code_in_the_inputs_are_shown_as_text(open_page: Open) -> 
     assert page.evaluate("window.hit") is None
 
 
+def test_an_answer_can_be_stopped_and_the_next_one_is_whole(open_page: Open) -> None:
+    page = open_page()
+    write_template(page, TEMPLATE)
+    page.get_by_label("Text", exact=True).fill(" ".join(f"Lemon {n} from Menton." for n in range(400)))
+    page.get_by_role("button", name="Fill the template", exact=True).click()
+    expect(page.locator("#figures .remark")).to_contain_text("reading part", timeout=ANSWER_MS)
+    page.locator("#stop").click()
+    expect(page.locator("#figures .remark.bad")).to_have_text("stopped")
+    fill(page)
+    expect(page.locator("#figures .remark.good")).to_contain_text("prompt tokens", timeout=ANSWER_MS)
+    assert list(json.loads(result(page))) == ["place", "picker"]
+
+
+def test_a_json_schema_becomes_the_template(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Begin from a JSON Schema").click()
+    schema = {"type": "object", "properties": {"born": {"type": "string", "format": "date"}, "n": {"type": "integer"}}}
+    page.locator("#schema .cm-content").fill("object")
+    page.get_by_role("button", name="Make the template").click()
+    expect(page.locator("#schema-status .remark.bad")).to_contain_text("the schema is no JSON")
+    page.locator("#schema .cm-content").fill(json.dumps({**schema, "minProperties": 1}))
+    page.get_by_role("button", name="Make the template").click()
+    expect(page.locator("#template-status")).to_contain_text("2 fields, ready")
+    expect(page.locator("#schema-status")).to_contain_text("minProperties")
+
+
+def test_many_texts_are_filled_one_after_the_other_with_errors_by_row(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    write_template(page, TEMPLATE)
+    page.get_by_role("tab", name="Many texts").click()
+    page.get_by_role("button", name="Fill the template from each").click()
+    expect(page.locator("#batch-progress .remark.bad")).to_have_text("no file was chosen.")
+    file = tmp_path / "texts.jsonl"
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in (TEXT, "", "Pears of <b>Ulm</b>")))
+    page.locator("#upload input[type=file]").set_input_files(file)
+    expect(page.locator("#upload")).to_contain_text("texts.jsonl")
+    page.get_by_role("button", name="Fill the template from each").click()
+    line = "3 of 3 documents, 1 with an error"
+    expect(page.locator("#batch-progress .remark")).to_have_text(line, timeout=ANSWER_MS)
+    expect(page.locator("#batch")).to_contain_text("the text is empty")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    header, *rows = Path(download.value.path()).read_text().splitlines()
+    assert header == "name,place,picker,error"
+    assert [row.split(",")[0] for row in rows] == ["1", "2", "3"]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download JSON Lines").click()
+    lines = [json.loads(line) for line in Path(download.value.path()).read_text().splitlines()]
+    assert [sorted(line) for line in lines] == [["name", "output"], ["error", "name"], ["name", "output"]]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_the_page_fits_its_window(open_page: Open, width: int, scheme: str) -> None:
@@ -185,7 +243,7 @@ def test_the_page_fits_its_window(open_page: Open, width: int, scheme: str) -> N
     fill(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for name in ("Fill the template", "Download JSON"):
-        box = page.get_by_role("button", name=name).bounding_box()
+        box = page.get_by_role("button", name=name, exact=True).bounding_box()
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width

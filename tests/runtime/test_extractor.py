@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +71,36 @@ def test_a_streamed_answer_joins_to_the_raw_one(tiny: Extractor) -> None:
     pieces = list(tiny.stream(TEXT, template, max_new_tokens=40))
     assert len(pieces) > 3
     assert "".join(pieces) == tiny.extract(TEXT, template, max_new_tokens=40).raw
+
+
+def test_an_answer_that_is_followed_grows_and_ends_as_the_extraction(tiny: Extractor) -> None:
+    template = Template.parse(TEMPLATES[2])
+    *steps, last = tiny.follow(TEXT, template, max_new_tokens=40)
+    assert all(after.raw.startswith(before.raw) for before, after in pairwise(steps))
+    assert {(step.read, step.windows, step.extraction) for step in steps} == {(0, 1, None)}
+    assert last.extraction is not None
+    assert replace(last.extraction, seconds=0.0) == replace(
+        tiny.extract(TEXT, template, max_new_tokens=40), seconds=0.0
+    )
+    assert (last.raw, last.read) == (last.extraction.raw, 1)
+
+
+def test_a_long_document_is_followed_window_by_window(tiny: Extractor) -> None:
+    template = Template.parse({"a": ""})
+    options = {"window": 400, "overlap": 64, "max_new_tokens": 8}
+    *steps, last = tiny.follow("word " * 1000, template, **options)
+    assert {step.windows for step in steps} == {3} == {last.read}
+    assert last.extraction is not None
+    assert last.extraction.output == tiny.extract("word " * 1000, template, **options).output
+
+
+def test_an_answer_that_nobody_follows_any_more_leaves_the_model_to_the_next(tiny: Extractor) -> None:
+    template = Template.parse(TEMPLATES[2])
+    expected = tiny.extract(TEXT, template, max_new_tokens=40).raw
+    begun = tiny.follow(TEXT, template, max_new_tokens=40)
+    next(begun)
+    begun.close()
+    assert tiny.extract(TEXT, template, max_new_tokens=40).raw == expected
 
 
 def test_a_stream_waits_for_whole_characters_until_the_answer_is_over(

@@ -1,0 +1,34 @@
+"""Serving a page in the background, with the limits that all apps have."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from smolkit.apps.look import CSS, THEME
+from smolkit.errors import RuntimeUnavailable
+
+MAX_WAITING = 64
+"""Visitors in the queue; a model serves one at a time."""
+
+
+def serve(page: gr.Blocks, *, port: int | None = None, css: str = "", upload: str | None = None) -> str:
+    """Start serving in the background and return the page's address; `page.block_thread()` waits, `close()` ends it.
+
+    `css` is added to the style of all apps; uploads may have at most `upload`, such as "2mb". Raises
+    RuntimeUnavailable when the port is taken.
+    """
+    try:
+        _, address, _ = page.queue(max_size=MAX_WAITING).launch(
+            server_port=port,
+            prevent_thread_lock=True,
+            quiet=True,
+            theme=THEME,
+            css=CSS + css,
+            max_file_size=upload,
+            footer_links=["api", "settings"],
+        )
+    except OSError as exc:
+        which = f"port {port} is taken" if port else "none of the ports that Gradio tries is free"
+        raise RuntimeUnavailable(which, fix="Name another one with --port") from exc
+    assert isinstance(address, str)
+    return address
