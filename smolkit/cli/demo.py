@@ -2,9 +2,9 @@
 
 An app is a folder `apps/NAME` with an `app.py` that defines
 
-    build(extractor, model) -> gradio.Blocks       the page, over a model that is open; `model` is the name to show
-    serve(page, *, port) -> str                    start serving in the background; returns the address
-    answer_presets(address) -> Iterator            send every example to the served page; (name, figures) of each
+    build(opened, name) -> gradio.Blocks       the page, over what it shows: an open model, a run; `name` stands on it
+    serve(page, *, port) -> str                start serving in the background; returns the address
+    answer_presets(address) -> Iterator        send every example to the served page; (name, figures) of each
 
 This module knows these functions and none of the pages.
 """
@@ -14,8 +14,8 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -29,6 +29,9 @@ from smolkit.errors import ManifestError, ModelError, SmolkitError
 from smolkit.registry import require
 
 app = typer.Typer()
+
+Opener = Callable[[], AbstractContextManager[Any]]
+"""Opens what an app shows, such as a model, once gradio is known to be there."""
 
 Model = Annotated[str, typer.Option(help="bundled, a name of the zoo, a Hub id, a directory or a GGUF file.")]
 Runtime = Annotated[str | None, typer.Option(help="torch or llama.cpp; by default the one that fits the model.")]
@@ -46,28 +49,100 @@ def extraction(
     as_json: AsJson = False,
 ) -> None:
     """Fill a template from a text, in the browser."""
+
+    def opened() -> Any:
+        from smolkit.runtime import open_extractor
+
+        return closing(open_extractor(model, runtime=runtime))
+
+    _demonstrate("extraction", opened, model, lambda: model_of_space(model), port, space, check, as_json)
+
+
+def chat(
+    model: Model = "bundled",
+    runtime: Runtime = None,
+    port: Port = None,
+    space: Space = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Converse with a model, in the browser."""
+
+    def opened() -> Any:
+        from smolkit.runtime import open_backend
+
+        return closing(open_backend(model, runtime=runtime))
+
+    _demonstrate("chat", opened, model, lambda: model_of_space(model), port, space, check, as_json)
+
+
+def training(
+    run: Annotated[
+        list[Path], typer.Option(metavar="DIR", help="A run (OUT.run), or the model it wrote; may be given again.")
+    ],
+    port: Port = None,
+    space: Space = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Watch a run while it goes on, and compare it with others."""
+    copied = {f"runs/{directory.resolve().name}": directory for directory in run}
+    _demonstrate("training", lambda: nullcontext(run), str(run[0]), lambda: copied, port, space, check, as_json)
+
+
+def scoreboard(
+    results: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where results lie; by default those of evals/results.")
+    ] = None,
+    port: Port = None,
+    space: Space = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recorded results as tables and plots."""
+    chosen = results or asset("evals", "results")
+    copied = {"results": results} if results else {}
+    _demonstrate("scoreboard", lambda: nullcontext([chosen]), str(chosen), lambda: copied, port, space, check, as_json)
+
+
+_LEFT_OUT = {"runs": ("checkpoints", "*.safetensors", "tokenizer*")}
+"""Of what is copied into a Space, by the folder it goes to: weights, which no page shows."""
+
+Contents = Callable[[], Mapping[str, Path]]
+"""What goes into a Space beside the app: names there, and what they are on this machine."""
+
+
+def _demonstrate(
+    name: str,
+    opened: Opener,
+    shown: str,
+    contents: Contents,
+    port: int | None,
+    space: Path | None,
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Write an app's Space, check the app, or serve it until it is interrupted."""
     if check and space:
         raise SmolkitError("--space only writes and --check only runs", fix="Give one of them")
     if space:
-        write_space("extraction", model, space)
+        write_space(name, space, contents())
         _say(f"{space} is a Space. Push it with: hf upload YOU/NAME {space} . --repo-type space")
         return
-    with served("extraction", model, runtime, port) as (module, page, address):
+    with served(name, opened, shown, port) as (module, page, address):
         if check:
             _report(module.answer_presets(address), as_json)
         else:
-            _say(f"{model} answers at {address} until Ctrl-C.")
+            _say(f"The {name} demo of {shown} is at {address} until Ctrl-C.")
             page.block_thread()
 
 
 @contextmanager
-def served(name: str, model: str, runtime: str | None, port: int | None) -> Iterator[tuple[ModuleType, Any, str]]:
-    """An app while it is served: its module, its page and the address; the model is closed after the page."""
-    from smolkit.runtime import open_extractor
-
-    module = load_app(name)
-    with closing(open_extractor(model, runtime=runtime)) as extractor:
-        page = module.build(extractor, Path(model).name)
+def served(name: str, opened: Opener, shown: str, port: int | None = None) -> Iterator[tuple[ModuleType, Any, str]]:
+    """An app while it is served: its module, its page and the address; what it shows is closed after the page."""
+    module = load_app(name)  # before a model is opened for nothing
+    with opened() as resource:
+        page = module.build(resource, Path(shown).name)
         try:
             yield module, page, module.serve(page, port=port)
         finally:
@@ -86,34 +161,45 @@ def load_app(name: str) -> ModuleType:
     return module
 
 
-def write_space(name: str, model: str, destination: Path) -> None:
-    """An app's folder as a Space, a model of this machine copied into it.
+def write_space(name: str, destination: Path, contents: Mapping[str, Path]) -> None:
+    """An app's folder as a Space, files and directories of this machine copied into it.
 
-    Raises ModelError for a model that is neither on this machine nor `bundled`, ManifestError for a destination that
-    is not ours to replace.
+    Raises SmolkitError for one that is not there, ManifestError for a destination that is not ours to replace.
     """
     from smolkit.manifest import Manifest, Source, staged, write
-    from smolkit.models import BUNDLED
 
     if (destination / ".git").exists():
         raise ManifestError("is a git checkout", where=str(destination), fix="Name another directory; copy from there")
-    source = None if model == BUNDLED else Path(model).expanduser()
-    if source and not source.exists():
+    for source in contents.values():
+        if not source.exists():
+            raise SmolkitError("is not there, so it cannot be copied into the Space", where=str(source))
+    with staged(destination) as aside:
+        shutil.copytree(asset("apps", name), aside, ignore=shutil.ignore_patterns(".*", "__*"), dirs_exist_ok=True)
+        for inside, source in contents.items():
+            _copy(source, aside / inside, leave_out=_LEFT_OUT.get(Path(inside).parts[0], ()))
+        sources = tuple(Source.of(Path(inside).parts[0], source) for inside, source in contents.items())
+        write(aside, Manifest(kind="space", sources=sources))
+
+
+def model_of_space(model: str) -> dict[str, Path]:
+    """The model that goes into a Space; the bundled one need not. Raises ModelError for one that is not here."""
+    from smolkit.models import BUNDLED
+
+    source = Path(model).expanduser()
+    if model == BUNDLED:
+        return {}
+    if not source.exists():
         raise ModelError(
             f"no directory or file {model!r} to copy into the Space",
             fix="For a model of the Hub leave --model out, and set the Space's variable SMOLKIT_MODEL to its id",
         )
-    with staged(destination) as aside:
-        shutil.copytree(asset("apps", name), aside, ignore=shutil.ignore_patterns(".*", "__*"), dirs_exist_ok=True)
-        if source:
-            _copy(source, aside / "model" / source.resolve().name)
-        write(aside, Manifest(kind="space", sources=(Source.of("model", source),) if source else ()))
+    return {f"model/{source.resolve().name}": source}
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir()
+def _copy(source: Path, target: Path, leave_out: Sequence[str]) -> None:
+    target.parent.mkdir(exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*leave_out))
     else:
         shutil.copyfile(source, target)
 
@@ -135,7 +221,13 @@ def _say(line: str) -> None:
     progress_console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-DEMOS: dict[str, Callable[..., None]] = {"extraction": extraction, "walkthrough": walkthrough.command}
+DEMOS: dict[str, Callable[..., None]] = {
+    "extraction": extraction,
+    "chat": chat,
+    "training": training,
+    "scoreboard": scoreboard,
+    "walkthrough": walkthrough.command,
+}
 """Every `smolkit demo NAME`, as a function that Typer reads; one that opens no app has a file of its own."""
 
 for _name, _command in DEMOS.items():

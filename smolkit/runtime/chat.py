@@ -48,7 +48,11 @@ class Sampling:
 
 
 class Chat:
-    """One conversation. Raises ModelError for a model that has no chat template, or one that ends no turn."""
+    """One conversation at a time. Raises ModelError for a model that has no chat template, or one that ends no turn.
+
+    It knows what its backend has read, so a backend that several conversations share has one Chat, which `resume`s
+    each of them in turn.
+    """
 
     def __init__(self, backend: Backend, sampling: Sampling | None = None, system: str | None = None):
         source = backend.chat_template()
@@ -68,6 +72,10 @@ class Chat:
         """Turns at the beginning that were left out so that the latest question fits."""
         self.truncated = False
         """Whether the latest answer had no more room."""
+        self.prompt_tokens = 0
+        """Tokens of the latest question with all that stands before it."""
+        self.new_tokens = 0
+        """Tokens of the latest answer, up to date while it grows."""
         self._read: list[int] = []
         self.reset()
 
@@ -75,16 +83,31 @@ class Chat:
         """Forget the conversation, but not the system prompt."""
         self.messages = [] if self.system is None else [{"role": "system", "content": self.system}]
 
+    def resume(
+        self, messages: Sequence[Message], *, system: str | None = None, sampling: Sampling | None = None
+    ) -> None:
+        """Go on with another conversation: the turns of user and assistant so far, its system prompt, its sampling.
+
+        What the backend has read of the one before counts only as far as both are the same.
+        """
+        self.system = system
+        self.reset()
+        self.messages += messages
+        self.sampling = sampling or self.sampling
+        self.random = np.random.default_rng(self.sampling.seed)
+
     def ask(self, text: str) -> Iterator[str]:
         """The answer in growing pieces; question and answer are remembered, also where the caller stops early.
 
-        Raises DataError for a question that the model's context does not hold.
+        There is a piece for every token, so that a caller can stop at each; it is empty where the bytes of a character
+        have not all come. Raises DataError for a question that the model's context does not hold.
         """
         self.truncated = False
         question: Message = {"role": "user", "content": text}
         self.messages, prompt = self._fit([*self.messages, question])
         self.messages.pop()
         room = min(self.sampling.max_new_tokens, self.backend.context_length - len(prompt))
+        self.prompt_tokens, self.new_tokens = len(prompt), 0
         tokens: list[int] = []
         try:
             yield from self._decode(prompt, tokens, room)
@@ -103,11 +126,14 @@ class Chat:
                 self.truncated = token not in self.end_ids
             else:
                 tokens.append(token)
+                self.new_tokens = len(tokens)
             whole = self.backend.decode(tokens)
             # The mark at the end is a character whose bytes have not all come, unless the answer is over.
             if len(whole) > shown and (over or not whole.endswith("\ufffd")):
                 yield whole[shown:]
                 shown = len(whole)
+            elif not over:
+                yield ""
             if over:
                 return
             logits = self._feed([*self._read, token])
@@ -147,8 +173,8 @@ def choose(logits: NDArray[np.float32], sampling: Sampling, random: np.random.Ge
     """One token from logits [vocabulary]: the likeliest, or drawn from the nucleus of `top_p`."""
     if sampling.temperature == 0:
         return int(logits.argmax())
-    scaled = logits.astype(np.float64) / sampling.temperature
-    weights = np.exp(scaled - scaled.max())
+    with np.errstate(over="ignore"):  # next to 0, whatever is not the likeliest is infinitely far from it
+        weights = np.exp((logits.astype(np.float64) - logits.max()) / sampling.temperature)
     weights /= weights.sum()
     order = np.argsort(-weights, kind="stable")
     nucleus = order[: int(np.searchsorted(weights[order].cumsum(), sampling.top_p)) + 1]

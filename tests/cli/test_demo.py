@@ -74,6 +74,26 @@ def test_a_model_that_is_not_on_this_machine_is_not_copied(tmp_path: Path, capsy
     assert list(tmp_path.iterdir()) == []
 
 
+def test_results_and_runs_go_into_their_spaces_without_weights(tmp_path: Path) -> None:
+    results = tmp_path / "mine"
+    results.mkdir()
+    (results / "a.md").write_text("# A\n")
+    assert cli.run(["demo", "scoreboard", "--results", str(results), "--space", str(tmp_path / "board")]) == 0
+    assert "results/a.md" in files(tmp_path / "board")
+    run = tmp_path / "base.run"
+    (run / "checkpoints").mkdir(parents=True)
+    for name in ("metrics.jsonl", "checkpoints/1", "model.safetensors"):
+        (run / name).write_text("")
+    assert cli.run(["demo", "training", "--run", str(run), "--space", str(tmp_path / "watch")]) == 0
+    assert {name for name in files(tmp_path / "watch") if name.startswith("runs/")} == {"runs/base.run/metrics.jsonl"}
+
+
+def test_what_is_not_there_is_not_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = error(capsys, "training", "--run", str(tmp_path / "no"), "--space", str(tmp_path / "space"))
+    assert line == f"smolkit: {tmp_path / 'no'}: is not there, so it cannot be copied into the Space.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_writing_and_checking_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Give one of them" in error(capsys, "extraction", "--check", "--space", str(tmp_path / "space"))
 

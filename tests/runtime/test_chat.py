@@ -106,6 +106,48 @@ def test_a_caller_that_stops_early_leaves_a_conversation_that_goes_on(tokenizer:
     assert "".join(chat.ask("Go on")) == "five"
 
 
+def test_there_is_a_piece_for_every_token_so_that_a_caller_can_stop_at_each(tokenizer: PreTrainedTokenizerFast) -> None:
+    backend = Scripted(tokenizer, "🙂!")
+    chat = Chat(backend)
+    counts = [(piece, chat.new_tokens) for piece in chat.ask("Hi")]
+    assert [count for _, count in counts] == list(range(1, len(counts) + 1))
+    assert counts[0][0] == ""  # the first byte of four
+    assert "".join(piece for piece, _ in counts) == "🙂!"
+    assert chat.prompt_tokens == len(backend.fed[0][1])
+
+
+def test_one_chat_resumes_several_conversations_and_keeps_them_apart(tokenizer: PreTrainedTokenizerFast) -> None:
+    backend = Scripted(tokenizer, "Anna", "Bert", "Carl")
+    chat = Chat(backend)
+    list(chat.ask("I am Anna"))
+    other = [{"role": "user", "content": "I am Bert"}, {"role": "assistant", "content": "Hello Bert"}]
+    chat.resume(other, system="Be brief", sampling=Sampling(seed=7))
+    first = len(backend.fed)
+    assert "".join(chat.ask("My name?")) == "Bert"
+    kind, tokens = backend.fed[first]
+    assert kind == "prefill"
+    assert tokenizer.decode(tokens) == chat.format.render(
+        [{"role": "system", "content": "Be brief"}, *other, {"role": "user", "content": "My name?"}], open_turn=True
+    )
+    assert len(other) == 2
+    assert chat.sampling.seed == 7
+    held = chat.messages[1:]
+    chat.resume(held, system="Be brief")
+    list(chat.ask("And?"))
+    assert [kind for kind, _ in backend.fed[first + 1 :]] == ["append"] * (len(backend.fed) - first - 1)
+    chat.resume([])
+    assert chat.messages == []
+
+
+def test_a_seed_begins_again_with_each_conversation(backends: list[Backend]) -> None:
+    chat = Chat(backends[0])
+    answers = []
+    for seed in (1, 1, 2):
+        chat.resume([], sampling=Sampling(temperature=1, top_p=1, max_new_tokens=8, seed=seed))
+        answers.append("".join(chat.ask("Hi")))
+    assert answers[0] == answers[1] != answers[2]
+
+
 def test_an_answer_ends_where_its_room_ends(tokenizer: PreTrainedTokenizerFast) -> None:
     chat = Chat(Scripted(tokenizer, "one two three four"), Sampling(max_new_tokens=2))
     assert "".join(chat.ask("Count")) == "one two"
@@ -159,6 +201,7 @@ def test_tokens_are_drawn_from_the_nucleus() -> None:
     assert drawn(temperature=1, top_p=0.7) == {0, 1}
     assert drawn(temperature=1, top_p=1) == {0, 1, 2, 3}
     assert drawn(temperature=0.01, top_p=1) == {0}
+    assert drawn(temperature=5e-324, top_p=1) == {0}
     counts = [choose(logits, Sampling(temperature=1, top_p=1), random) for _ in range(4000)].count(0)
     assert 1850 < counts < 2150
 
