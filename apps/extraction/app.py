@@ -21,6 +21,7 @@ import gradio as gr
 from smolkit.apps import serving
 from smolkit.apps.batch import MAX_BYTES, Document, Row, csv_table, json_lines, read_documents
 from smolkit.apps.look import remark
+from smolkit.apps.stopping import wire
 from smolkit.apps.turns import Turns
 from smolkit.errors import DataError, SmolkitError
 from smolkit.extraction.leaf_types import LEAF_TYPES
@@ -218,11 +219,11 @@ def build(extractor: Extractor, model: str) -> gr.Blocks:
     # One answer at a time: tabs and endpoints share the model.
     one_at_a_time: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 
-    def follow(text: str, template: Template, verbatim: bool) -> Iterator[Progress]:
-        return turns.run(lambda: extractor.follow(text, template, verbatim=bool(verbatim)))
+    def follow(text: str, template: Template, verbatim: bool, visitor: str | None = None) -> Iterator[Progress]:
+        return turns.run(lambda: extractor.follow(text, template, verbatim=bool(verbatim)), visitor)
 
-    def run(text: str, template: Template, verbatim: bool) -> Extraction:
-        *_, last = follow(text, template, verbatim)
+    def run(text: str, template: Template, verbatim: bool, visitor: str | None = None) -> Extraction:
+        *_, last = follow(text, template, verbatim, visitor)
         assert last.extraction is not None
         return last.extraction
 
@@ -244,15 +245,15 @@ def build(extractor: Extractor, model: str) -> gr.Blocks:
         gr.Markdown(_introduction(extractor, model))
         template, verbatim = _template_editor()
         with gr.Tab("One text"):
-            _one_text(template, verbatim, follow, one_at_a_time)
+            _one_text(template, verbatim, follow, turns, one_at_a_time)
         with gr.Tab("Many texts"):
-            _many_texts(template, verbatim, run, one_at_a_time)
+            _many_texts(template, verbatim, run, turns, one_at_a_time)
         gr.api(extract, api_name="extract", **one_at_a_time)
     return page
 
 
-Follow = Callable[[str, Template, bool], Iterator[Progress]]
-Run = Callable[[str, Template, bool], Extraction]
+Follow = Callable[[str, Template, bool, str | None], Iterator[Progress]]
+Run = Callable[[str, Template, bool, str | None], Extraction]
 
 _QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -290,21 +291,23 @@ def _template_editor() -> tuple[gr.Code, gr.Checkbox]:
     return template, verbatim
 
 
-def _one_text(template: gr.Code, verbatim: gr.Checkbox, follow: Follow, one_at_a_time: dict[str, Any]) -> None:
-    def fill(text: str, source: str, verbatim: bool) -> Iterator[tuple[Any, Any, str, gr.Button]]:
+def _one_text(
+    template: gr.Code, verbatim: gr.Checkbox, follow: Follow, turns: Turns, one_at_a_time: dict[str, Any]
+) -> None:
+    def fill(text: str, source: str, verbatim: bool, request: gr.Request) -> Iterator[tuple[Any, Any, str, gr.Button]]:
         waiting = gr.Button(interactive=False)
         shown_at = 0.0
         try:
-            for step in follow(text, read_request(text, source), verbatim):
+            for step in follow(text, read_request(text, source), verbatim, request.session_hash):
                 if step.extraction is not None:
                     marked = segments(text, step.extraction.spans)
                     line = remark(statistics_line(step.extraction), "bad" if step.extraction.truncated else "good")
-                    yield _pretty(step.extraction.output), marked, line, gr.Button(interactive=True)
+                    yield _code(_pretty(step.extraction.output)), _marked(marked), line, gr.Button(interactive=True)
                 elif time.monotonic() - shown_at > _SHOWN_EVERY:
                     shown_at = time.monotonic()
-                    yield step.raw, gr.skip(), remark(_reading(step)), waiting
+                    yield _code(step.raw), gr.skip(), remark(_reading(step)), waiting
         except SmolkitError as exc:
-            yield "", [], remark(str(exc), "bad"), waiting
+            yield _code(""), _marked([]), remark(str(exc), "bad"), waiting
 
     first = PRESETS[0]
     with gr.Row():
@@ -313,7 +316,7 @@ def _one_text(template: gr.Code, verbatim: gr.Checkbox, follow: Follow, one_at_a
             text = gr.Textbox(first["text"], label="Text", lines=8, max_lines=16, elem_id="text")
             with gr.Row():
                 button = gr.Button("Fill the template", variant="primary", elem_id="fill", min_width=120)
-                stop = gr.Button("Stop", elem_id="stop", min_width=80)
+                stop = gr.Button("Stop", elem_id="stop", min_width=80, interactive=False)
         with gr.Column():
             result = gr.Code(
                 language="json",
@@ -323,23 +326,48 @@ def _one_text(template: gr.Code, verbatim: gr.Checkbox, follow: Follow, one_at_a
                 lines=12,
                 wrap_lines=True,
                 buttons=["copy"],
+                visible=False,
             )
-            figures = gr.HTML(elem_id="figures")
+            figures = gr.HTML(remark("The result will stand here."), elem_id="figures")
             download = gr.Button("Download JSON", interactive=False, size="sm", elem_id="download")
-            marked = gr.HighlightedText(label="Where the values stand", elem_id="marked", combine_adjacent=False)
+            marked = gr.HighlightedText(
+                label="Where the values stand", elem_id="marked", combine_adjacent=False, visible=False
+            )
     outputs = [result, marked, figures, download]
     preset.input(_preset_values, preset, [template, text, verbatim], **_QUIET).then(
-        lambda: ("", [], "", gr.Button(interactive=False)), None, outputs, **_QUIET
+        lambda: (_code(""), _marked([]), "", gr.Button(interactive=False)), None, outputs, **_QUIET
     )
-    filling = button.click(
-        fill, [text, template, verbatim], outputs, api_visibility="private", show_progress="minimal", **one_at_a_time
+    wire(
+        button,
+        stop,
+        fill,
+        [text, template, verbatim],
+        outputs,
+        figures,
+        turns,
+        show_progress="minimal",
+        **one_at_a_time,
     )
-    stop.click(lambda: remark("stopped", "bad"), None, figures, cancels=[filling], **_QUIET)
     download.click(None, result, js=_download("extraction.json", "application/json"))
 
 
-def _many_texts(template: gr.Code, verbatim: gr.Checkbox, run: Run, one_at_a_time: dict[str, Any]) -> None:
-    def fill_all(upload: str | None, source: str, verbatim: bool) -> Iterator[tuple[Any, str, str, str]]:
+# Gradio says of an empty component that it is one in a way that screen readers cannot take, so it is not there.
+
+
+def _code(value: str) -> gr.Code:
+    return gr.Code(value=value, visible=bool(value))
+
+
+def _marked(pieces: list[Segment]) -> gr.HighlightedText:
+    return gr.HighlightedText(value=pieces, visible=bool(pieces))
+
+
+def _many_texts(
+    template: gr.Code, verbatim: gr.Checkbox, run: Run, turns: Turns, one_at_a_time: dict[str, Any]
+) -> None:
+    def fill_all(
+        upload: str | None, source: str, verbatim: bool, request: gr.Request
+    ) -> Iterator[tuple[Any, str, str, str]]:
         try:
             chosen = read_template(source)
             documents = read_upload(upload)
@@ -348,7 +376,7 @@ def _many_texts(template: gr.Code, verbatim: gr.Checkbox, run: Run, one_at_a_tim
             return
         rows: list[Row] = []
         for document in documents:
-            rows.append(_row(document, chosen, lambda text: run(text, chosen, verbatim)))
+            rows.append(_row(document, chosen, lambda text: run(text, chosen, verbatim, request.session_hash)))
             bad = sum(row.error is not None for row in rows)
             line = f"{len(rows)} of {len(documents)} documents" + (f", {bad} with an error" if bad else "")
             yield _table(rows), json_lines(rows), csv_table(rows, list(chosen.source)), remark(line)
@@ -361,23 +389,23 @@ def _many_texts(template: gr.Code, verbatim: gr.Checkbox, run: Run, one_at_a_tim
     )
     with gr.Row():
         button = gr.Button("Fill the template from each", variant="primary", elem_id="fill-all", min_width=120)
-        stop = gr.Button("Stop", elem_id="stop-all", min_width=80)
+        stop = gr.Button("Stop", elem_id="stop-all", min_width=80, interactive=False)
     progress = gr.HTML(elem_id="batch-progress")
     table = gr.Dataframe(headers=["document", "result"], label="Results", elem_id="batch", interactive=False, wrap=True)
     lines, cells = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
     with gr.Row():
         as_lines = gr.Button("Download JSON Lines", size="sm", min_width=120)
         as_table = gr.Button("Download CSV", size="sm", min_width=120)
-    filling = button.click(
+    wire(
+        button,
+        stop,
         fill_all,
         [upload, template, verbatim],
         [table, lines, cells, progress],
-        api_visibility="private",
+        progress,
+        turns,
         show_progress="hidden",
         **one_at_a_time,
-    )
-    stop.click(
-        lambda: remark("stopped; what was found so far stays", "bad"), None, progress, cancels=[filling], **_QUIET
     )
     as_lines.click(None, lines, js=_download("extractions.jsonl", "application/jsonl"))
     as_table.click(None, cells, js=_download("extractions.csv", "text/csv"))

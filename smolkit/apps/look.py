@@ -6,16 +6,33 @@ import html
 
 import gradio as gr
 
+# Gradio's own greys and its teal under white text are too faint to be read by all (WCAG 2.2, 1.4.3).
 THEME = gr.themes.Default(
     primary_hue="teal",
     neutral_hue="slate",
     font=("system-ui", "sans-serif"),
     font_mono=("ui-monospace", "Menlo", "Consolas", "monospace"),
+).set(
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    block_label_text_color="*neutral_700",
+    block_label_text_color_dark="*neutral_200",
+    block_title_text_color="*neutral_700",
+    block_title_text_color_dark="*neutral_200",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_hover_dark="*primary_800",
 )
 
 CSS = """
 .remark { margin: 0; padding: 0 2px; font-size: var(--text-sm); line-height: 1.5; overflow-wrap: anywhere; }
-.remark.good { color: var(--block-label-text-color); }
+.remark.good { color: var(--body-text-color-subdued); }
+body:not(.dark) .cm-line span { color: #115e59 !important; }
 .remark.bad { color: var(--error-text-color); font-weight: 600; }
 """
 

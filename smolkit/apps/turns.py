@@ -20,10 +20,16 @@ class Turns:
         # Re-entrant, as the garbage collector may end a turn in a thread that is in a step of another.
         self._lock = threading.RLock()
         self._turn: object = None
+        self._visitors: list[str | None] = []
 
-    def run(self, begin: Callable[[], Iterator[StepT]]) -> Generator[StepT]:
+    def has(self, visitor: str | None) -> bool:
+        """Whether an answer for this visitor has begun and is not closed yet."""
+        return visitor in self._visitors
+
+    def run(self, begin: Callable[[], Iterator[StepT]], visitor: str | None = None) -> Generator[StepT]:
         """The steps that `begin` gives, as long as nobody's turn comes after this one; closing it ends the turn."""
         turn = object()
+        self._visitors.append(visitor)
         with self._lock:
             self._turn = turn
             steps = begin()
@@ -41,3 +47,4 @@ class Turns:
             with self._lock:
                 if isinstance(steps, Generator):
                     steps.close()
+            self._visitors.remove(visitor)

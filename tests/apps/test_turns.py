@@ -70,3 +70,14 @@ def test_an_error_is_the_visitors_own() -> None:
     with pytest.raises(ValueError, match="mine"):
         list(turns.run(fail))
     assert list(turns.run(lambda: Model().answer("b", 1))) == ["b0"]
+
+
+def test_a_visitor_is_there_until_the_answer_is_closed() -> None:
+    turns = Turns()
+    turn = turns.run(lambda: Model().answer("a", 9), "ann")
+    assert not turns.has("ann")
+    next(turn)
+    assert turns.has("ann")
+    assert not turns.has("ben")
+    turn.close()
+    assert not turns.has("ann")
