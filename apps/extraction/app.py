@@ -21,6 +21,7 @@ import gradio as gr
 from smolkit.apps import serving
 from smolkit.apps.batch import MAX_BYTES, Document, Row, csv_table, json_lines, read_documents
 from smolkit.apps.look import remark
+from smolkit.apps.snippets import python_program, shell_program
 from smolkit.apps.stopping import wire
 from smolkit.apps.turns import Turns
 from smolkit.errors import DataError, SmolkitError
@@ -123,6 +124,15 @@ def read_upload(upload: str | None) -> list[Document]:
         return read_documents(file)
     finally:
         file.unlink(missing_ok=True)
+
+
+def programs_for(text: str, template: str, verbatim: bool, request: gr.Request) -> tuple[gr.Code, gr.Code]:
+    """What the page would send, as Python and as calls of curl; the address is where the visitor's browser is."""
+    address = request.headers.get("origin") or "http://127.0.0.1:7860"
+    arguments = (text, template, bool(verbatim))
+    python = python_program(address, "/extract", arguments, "output, spans, figures")
+    shell = shell_program(address, "/extract", arguments)
+    return gr.Code(value=python, visible=True), gr.Code(value=shell, visible=True)
 
 
 def _row(document: Document, template: Template, run: Callable[[str], Extraction]) -> Row:
@@ -333,6 +343,12 @@ def _one_text(
             marked = gr.HighlightedText(
                 label="Where the values stand", elem_id="marked", combine_adjacent=False, visible=False
             )
+    with gr.Accordion("Use it from a program", open=False):
+        programs = gr.Button("Write the programs", size="sm")
+        with gr.Row():
+            python = gr.Code(language="python", label="Python", elem_id="python", buttons=["copy"], visible=False)
+            shell = gr.Code(language="shell", label="curl", elem_id="shell", buttons=["copy"], visible=False)
+    programs.click(programs_for, [text, template, verbatim], [python, shell], **_QUIET)
     outputs = [result, marked, figures, download]
     preset.input(_preset_values, preset, [template, text, verbatim], **_QUIET).then(
         lambda: (_code(""), _marked([]), "", gr.Button(interactive=False)), None, outputs, **_QUIET

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +25,7 @@ from smolkit.extraction.template import Template
 
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 
+from smolkit.apps.snippets import python_program, shell_program
 from smolkit.cli.demo import load_app
 from smolkit.runtime.extractor import Extraction, Extractor
 
@@ -335,3 +339,29 @@ def test_an_upload_is_read_and_deleted_also_where_it_is_refused(tmp_path: Path) 
         assert not file.exists()
     with pytest.raises(DataError, match="no file was chosen"):
         APP.read_upload(None)
+
+
+# ---- programs that ask the same
+
+
+HOSTILE = TEXT + ' It\'s "sure" $(exit 3) `exit 4` \\\\n \u00e9'
+
+
+def test_the_programs_get_the_answer_of_the_endpoint(address: str) -> None:
+    from gradio_client import Client
+
+    template = json.dumps({"place": "verbatim-string"})
+    arguments = (HOSTILE, template, False)
+    output, *_ = Client(address, verbose=False).predict(*arguments, api_name="/extract")
+    program = python_program(address, "/extract", arguments, "output, spans, figures")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(output)
+    if not shutil.which("curl"):
+        pytest.skip("no curl here")
+    done = subprocess.run(
+        ["bash", "-c", shell_program(address, "/extract", arguments)], capture_output=True, text=True, check=True
+    )
+    event, data = done.stdout.strip().splitlines()[-2:]
+    assert event == "event: complete"
+    ((found, _, _),) = json.loads(data.removeprefix("data: "))
+    assert found == output

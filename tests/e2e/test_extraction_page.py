@@ -213,6 +213,15 @@ def test_a_json_schema_becomes_the_template(open_page: Open) -> None:
     expect(page.locator("#schema-status")).to_contain_text("minProperties")
 
 
+def test_the_page_writes_programs_that_ask_the_same(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_label("Text", exact=True).fill(TEXT)
+    page.get_by_role("button", name="Use it from a program").click()
+    page.get_by_role("button", name="Write the programs").click()
+    expect(page.locator("#python .cm-content")).to_contain_text("Odile Ferrand")
+    expect(page.locator("#shell .cm-content")).to_contain_text(f"{page.url.rstrip('/')}/gradio_api/call/extract")
+
+
 def test_many_texts_are_filled_one_after_the_other_with_errors_by_row(open_page: Open, tmp_path: Path) -> None:
     page = open_page()
     write_template(page, TEMPLATE)
