@@ -261,14 +261,16 @@ def test_the_endpoint_refuses_in_one_line_without_a_traceback(client: Any, text:
     assert "\n" not in str(caught.value)
 
 
-def test_requests_at_the_same_time_get_the_answers_to_their_own_template(address: str, client: Any) -> None:
-    def ask(key: str) -> list[str]:
-        output, _, _ = client.predict(f"The {key} is 7.", json.dumps({key: "integer"}), False, api_name="/extract")
-        return list(output)
+@pytest.mark.slow
+def test_fifty_requests_at_the_same_time_get_the_answers_to_their_own_text_and_template(client: Any) -> None:
+    def ask(index: int) -> tuple[list[str], bool]:
+        key, word = f"key_{index}", f"W{index:03}X"
+        template = json.dumps({key: "verbatim-string"})
+        output, spans, _ = client.predict(f"{word} {word} {word}", template, False, api_name="/extract")
+        return list(output), output[key] in f"{word} {word} {word}" and list(spans) == [key]
 
-    keys = [f"key_{index}" for index in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(ask, keys)) == [[key] for key in keys]
+    with ThreadPoolExecutor(50) as pool:
+        assert list(pool.map(ask, range(50))) == [([f"key_{index}"], True) for index in range(50)]
 
 
 def test_nothing_that_was_sent_is_kept(client: Any, files: Path) -> None:
