@@ -91,12 +91,14 @@ def test_the_number_of_workers_changes_no_byte(tmp_path, make, monkeypatch):
 
 
 KILLED = """
+import signal
 import sys
 from pathlib import Path
 from smolkit.data import sources
 from smolkit.data.text import Filters, Text
 from smolkit.data.tokenize import tokenize
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs in the background ignore it
     sources.PART_BYTES = 20_000
     tokenize(Text(path=(sys.argv[1],)), Filters(), Path(sys.argv[2]), model=sys.argv[3], workers=int(sys.argv[4]))
 """
@@ -104,7 +106,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, make, bundled, monkeypatch, workers):
-    file = many(tmp_path / "a.jsonl", 16_000)
+    file = many(tmp_path / "a.jsonl", 8000)
     script = tmp_path / "run.py"
     script.write_text(KILLED)
     out = tmp_path / "killed"
@@ -276,7 +278,7 @@ def test_a_directory_that_is_not_ours_is_left_alone(tmp_path, make):
 
 
 def test_an_interrupted_run_leaves_no_process(tmp_path, bundled):
-    file = many(tmp_path / "a.jsonl", 40_000)  # seconds of work, so that it is not over when the signal comes
+    file = many(tmp_path / "a.jsonl", 8000)
     script = tmp_path / "run.py"
     script.write_text(KILLED)
     command = [sys.executable, str(script), str(file), str(tmp_path / "out"), str(bundled), "2"]
