@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 expect = sync_api.expect
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
 SOON_MS = 10_000
 """In which a new line is shown; the page looks every two seconds."""
 
@@ -85,16 +75,6 @@ def folder(trained: Path, tmp_path: Path) -> Path:
     for run in ("first.run", "second.run"):
         shutil.copytree(trained / run, tmp_path / run)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
