@@ -11,7 +11,6 @@ from __future__ import annotations
 import html
 import json
 import math
-import os
 import re
 import secrets
 import threading
@@ -553,9 +552,8 @@ _CSS = """
 
 def main() -> None:
     """Serve the model that the environment names; without one that in the folder model/, else the bundled one."""
-    beside = next((HERE / "model").glob("*"), BUNDLED)
-    model = os.environ.get("SMOLKIT_MODEL") or beside
-    page = build(open_backend(model, runtime=os.environ.get("SMOLKIT_RUNTIME") or None), Path(model).name)
+    model, runtime = serving.model_to_serve(HERE)
+    page = build(open_backend(model, runtime=runtime), Path(model).name)
     print(f"{model} answers at {serve(page)}")
     page.block_thread()
 

@@ -8,7 +8,6 @@ path, and nothing that a visitor sends is kept.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -488,9 +487,8 @@ _CSS = """
 
 def main() -> None:
     """Serve the model that the environment names; without one that in the folder model/, else the bundled one."""
-    beside = next((HERE / "model").glob("*"), BUNDLED)
-    model = os.environ.get("SMOLKIT_MODEL") or beside
-    page = build(open_extractor(model, runtime=os.environ.get("SMOLKIT_RUNTIME") or None), Path(model).name)
+    model, runtime = serving.model_to_serve(HERE)
+    page = build(open_extractor(model, runtime=runtime), Path(model).name)
     print(f"{model} answers at {serve(page)}")
     page.block_thread()
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import gradio as gr
 
 from smolkit.apps.look import CSS, THEME
 from smolkit.errors import RuntimeUnavailable
+from smolkit.models import BUNDLED
 
 MAX_WAITING = 64
 """Visitors in the queue; a model serves one at a time."""
+
+
+def model_to_serve(folder: Path) -> tuple[str, str | None]:
+    """The model and the runtime of an app that was started by itself, in its folder.
+
+    The environment's `SMOLKIT_MODEL` and `SMOLKIT_RUNTIME`; without the first what lies in `folder`/model/, else the
+    bundled model.
+    """
+    beside = next((folder / "model").glob("*"), BUNDLED)
+    return os.environ.get("SMOLKIT_MODEL") or str(beside), os.environ.get("SMOLKIT_RUNTIME") or None
 
 
 def serve(page: gr.Blocks, *, port: int | None = None, css: str = "", upload: str | None = None) -> str:

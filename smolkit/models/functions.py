@@ -303,7 +303,7 @@ class _Head:
         self.parts = [slice(len(weight) * i // count, len(weight) * (i + 1) // count) for i in range(count)]
         self.places = [_places(targets, part, whole=count == 1) for part in self.parts]
         """The targets of each part: their rows and columns."""
-        self.odds = [states @ weight[part].t() for part in self.parts]  # these are the logits yet
+        self.odds = [states @ weight[part].t() for part in self.parts]  # logits, until they are made odds
         shift = self._shift()
         chosen = states.new_empty(len(states), dtype=self.accurate)
         sums = []

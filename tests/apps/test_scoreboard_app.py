@@ -40,13 +40,6 @@ def address() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def client(address: str) -> Any:
-    from gradio_client import Client
-
-    return Client(address, verbose=False)
-
-
 # ---- what the page shows
 
 
@@ -185,20 +178,6 @@ def test_labels_cover_neither_points_nor_each_other() -> None:
 
 
 # ---- the page and the endpoints
-
-
-def test_the_space_header_names_what_is_in_the_folder() -> None:
-    import yaml
-
-    folder = Path(APP.__file__).parent
-    _, header, body = (folder / "README.md").read_text().split("---\n", 2)
-    fields = yaml.safe_load(header)
-    assert fields["sdk"] == "gradio"
-    assert int(fields["sdk_version"].split(".")[0]) >= 6
-    assert (folder / fields["app_file"]).is_file()
-    assert len(fields["short_description"]) <= 60
-    assert (folder / "requirements.txt").read_text().startswith("smolkit[apps]")
-    assert "smolkit demo scoreboard" in body
 
 
 def test_the_endpoints_list_and_read_every_table(client: Any) -> None:

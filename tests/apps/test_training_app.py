@@ -89,13 +89,6 @@ def address(tuned: Path, growing: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def client(address: str) -> Any:
-    from gradio_client import Client
-
-    return Client(address, verbose=False)
-
-
 # ---- numbers
 
 
@@ -394,16 +387,7 @@ def test_a_page_over_no_run_is_refused_in_one_line(tmp_path: Path) -> None:
         APP.build([], "training")
 
 
-def test_the_space_header_names_what_is_in_the_folder() -> None:
-    import yaml
-
-    folder = Path(APP.__file__).parent
-    _, header, body = (folder / "README.md").read_text().split("---\n", 2)
-    fields = yaml.safe_load(header)
-    assert fields["sdk"] == "gradio"
-    assert int(fields["sdk_version"].split(".")[0]) >= 6
-    assert (folder / fields["app_file"]).is_file()
-    assert len(fields["short_description"]) <= 60
-    assert (folder / "requirements.txt").read_text().startswith("smolkit[apps]")
+def test_the_readme_says_the_limits() -> None:
+    body = (Path(APP.__file__).parent / "README.md").read_text()
     assert f"{APP.MAX_POINTS:,}" in body
     assert f"{APP.MAX_LINES:,}" in body
