@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, NoReturn
 
+from smolkit.extraction.spans import Span
 from smolkit.extraction.template import field_path
 
 MAX_DEPTH = 100
@@ -22,6 +23,7 @@ MAX_DEPTH = 100
 # A string, its closing quote (group 1) missing where the text ends inside; or a bracket or comma outside of strings.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}\[\],]', re.DOTALL)
 _CLOSING = {"{": "}", "[": "]"}
+_SPACE = re.compile(r"[ \t\n\r]*")
 _MAX_CUTS = 16
 
 
@@ -83,6 +85,56 @@ def loads(text: str) -> tuple[Any, tuple[str, ...]]:
         for key in keys
     )
     return value, tuple(paths)
+
+
+def scalars(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every scalar inside a JSON value, null among them, with its path such as `items[0].price`."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from scalars(child, field_path(path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from scalars(child, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def scalar_places(text: str) -> list[tuple[str, Any, Span]]:
+    """Every scalar of a JSON text: its path, its value, and the characters that it takes, quotes among them.
+
+    `text` is one that `loads` reads.
+    """
+    found: list[tuple[str, Any, Span]] = []
+    _find_scalars(text, _after_space(text, 0), "", found)
+    return found
+
+
+def _find_scalars(text: str, at: int, path: str, found: list[tuple[str, Any, Span]]) -> int:
+    """Add the scalars of the value that begins at `at`; where the value ends."""
+    closing = _CLOSING.get(text[at])
+    if closing is None:
+        value, end = _DECODER.raw_decode(text, at)
+        found.append((path, value, Span(at, end)))
+        return end
+    at = _after_space(text, at + 1)
+    index = 0
+    while text[at] != closing:
+        child = f"{path}[{index}]"
+        if closing == "}":
+            key, at = _DECODER.raw_decode(text, at)
+            child = field_path(path, key)
+            at = _after_space(text, _after_space(text, at) + 1)  # the colon
+        at = _after_space(text, _find_scalars(text, at, child, found))
+        if text[at] == ",":
+            at = _after_space(text, at + 1)
+        index += 1
+    return at + 1
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found is not None
+    return found.end()
 
 
 def repair(text: str) -> Any:

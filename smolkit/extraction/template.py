@@ -42,6 +42,7 @@ _OTHER_WORDS = {
 
 # JSON text may carry these only escaped; no document has a use for them, and UTF-8 has no lone surrogates.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_INDEX = re.compile(r'("(?:[^"\\]|\\.)*")|\[\d+\]')
 _PLAIN_KEY = re.compile(r'[^.\[\]"]+')
 
 
@@ -159,6 +160,11 @@ def field_path(path: str, key: str) -> str:
     if not _PLAIN_KEY.fullmatch(key):
         return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
     return f"{path}.{key}" if path else key
+
+
+def field_of(path: str) -> str:
+    """The field that a path with indices is of, as `leaves` names it: `items[].price` of `items[0].price`."""
+    return _INDEX.sub(lambda found: found[1] or "[]", path)
 
 
 def describe(value: object) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from smolkit.errors import SmolkitError
+from smolkit.extraction.answer import scalars
 from smolkit.extraction.spans import Collapsed, Span, collapse, find_span, find_spans
 from smolkit.extraction.template import Enum, ListOf, Node, Object, Template, field_path, is_empty, node_problems
 
@@ -147,11 +148,7 @@ def _key(value: Any) -> str:
 
 
 def _filled(value: Any, path: str) -> list[str]:
-    if isinstance(value, dict):
-        return [leaf for key, child in value.items() for leaf in _filled(child, field_path(path, key))]
-    if isinstance(value, list):
-        return [leaf for index, child in enumerate(value) for leaf in _filled(child, f"{path}[{index}]")]
-    return [] if is_empty(value) else [path]
+    return [leaf for leaf, child in scalars(value, path) if not is_empty(child)]
 
 
 # ---- finding

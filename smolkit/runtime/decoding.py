@@ -71,6 +71,8 @@ class Answer:
     matcher: LLMatcher | None
     max_new_tokens: int
     tokens: list[int] = field(default_factory=list)
+    chosen: dict[int, float] = field(default_factory=dict)
+    """The log probability that the model gave each token that it chose, by index in `tokens`; forced ones have none."""
     forced: int = 0
     truncated: bool = False
     done: bool = False
@@ -111,7 +113,7 @@ def _advance(answer: Answer, logits: NDArray[np.float32], backend: Backend, clos
             answer.truncated = token not in backend.end_ids
             answer.done = True
             return []
-        answer.tokens.append(token)
+        _take(answer, token, logits)
         return [token]
     allowed = _allowed(answer.matcher, backend.vocab_size)
     answer.truncated = answer.truncated or len(answer.tokens) >= answer.max_new_tokens
@@ -123,10 +125,17 @@ def _advance(answer: Answer, logits: NDArray[np.float32], backend: Backend, clos
     if token in backend.end_ids:
         answer.done = True
         return []
-    answer.tokens.append(token)
+    _take(answer, token, logits)
     forced = _take_forced(answer)
     answer.done = answer.matcher.is_stopped()
     return [] if answer.done else [token, *forced]
+
+
+def _take(answer: Answer, token: int, logits: NDArray[np.float32]) -> None:
+    """Add a chosen token, with its share of the softmax over the whole vocabulary, whatever the grammar allows."""
+    top = logits.max()
+    answer.chosen[len(answer.tokens)] = float(logits[token] - top - np.log(np.exp(logits - top).sum()))
+    answer.tokens.append(token)
 
 
 def _take_forced(answer: Answer) -> list[int]:

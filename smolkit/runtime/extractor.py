@@ -22,6 +22,7 @@ from smolkit.extraction.spans import Span
 from smolkit.extraction.template import Template
 from smolkit.extraction.windows import Window, fitting, locate_values, merge, split_windows
 from smolkit.runtime.decoding import Answer, Backend, decode, matcher_for
+from smolkit.runtime.scores import scored_values, scores_by_path
 
 WINDOW_TOKENS = 2048
 OVERLAP_TOKENS = 128
@@ -58,6 +59,8 @@ class Extraction:
     raw: str
     spans: dict[str, Span]
     """Character offsets in the document, by path with indices, of the values that stand there."""
+    scores: dict[str, float]
+    """How sure the model was of each value, by path with indices, in [0, 1]; see `smolkit.runtime.scores`."""
     truncated: bool
     """Whether the token budget ended an answer; a constrained one was then closed at the first chance."""
     prompt_tokens: int
@@ -225,19 +228,22 @@ class Extractor:
         raws = [self.backend.decode(job.answer.tokens) for job in jobs]
         outputs = [_read(raw, request.template) for raw in raws]
         starts: dict[str, int] = {}
+        origins: dict[str, int] = {}  # of a value, the index among the windows that gave an answer
+        answered = [job for job, answer in zip(jobs, outputs, strict=True) if answer is not None]
         if len(jobs) == 1:
             output, raw = outputs[0], raws[0]
         else:
             # No grammar rules out every misfit, and one must not cost the document its other values.
             given = [fitting(request.template, output) for output in outputs if output is not None]
             merged = merge(request.template, given)
-            output, raw = merged.output, json.dumps(merged.output, ensure_ascii=False)
-            found_in = [job for job, answer in zip(jobs, outputs, strict=True) if answer is not None]
-            starts = {path: found_in[at].window.start for path, at in merged.origins.items()}
+            output, raw, origins = merged.output, json.dumps(merged.output, ensure_ascii=False), merged.origins
+            starts = {path: answered[at].window.start for path, at in origins.items()}
+        values = [scored_values(job.answer, self.backend) for job in answered]
         return Extraction(
             output=output,
             raw=raw,
             spans={} if output is None else _locate(request, output, starts),
+            scores={} if output is None else scores_by_path(output, values, origins),
             truncated=any(job.answer.truncated for job in jobs),
             prompt_tokens=sum(len(job.answer.prompt) for job in jobs),
             new_tokens=sum(len(job.answer.tokens) for job in jobs),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolkit.extraction.answer import MAX_DEPTH, parse_answer, repair
+from smolkit.extraction.answer import MAX_DEPTH, parse_answer, repair, scalar_places, scalars
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -101,3 +101,17 @@ def test_an_object_cut_anywhere_is_repaired_into_an_object(value, length):
 def test_a_valid_answer_is_never_repaired():
     answer = parse_answer('["{", 1]')
     assert answer.repaired == ["{", 1]
+
+
+@settings(deadline=None)
+@given(values, st.sampled_from([None, 2]))
+def test_every_scalar_is_found_where_it_stands(value, indent):
+    text = f" {json.dumps(value, indent=indent)}\n"
+    places = scalar_places(text)
+    assert [(path, found) for path, found, _ in places] == list(scalars(value))
+    assert [json.loads(text[start:end]) for _, _, (start, end) in places] == [found for _, found in scalars(value)]
+
+
+def test_scalars_are_named_by_their_paths():
+    value = {"a": {"b": [1, {"c.d": None}]}, "e": [], "f": "x"}
+    assert list(scalars(value)) == [("a.b[0]", 1), ('a.b[1]["c.d"]', None), ("f", "x")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smolkit.errors import TemplateError
-from smolkit.extraction.template import MAX_DEPTH, Enum, Leaf, ListOf, Object, Template, is_empty
+from smolkit.extraction.template import MAX_DEPTH, Enum, Leaf, ListOf, Object, Template, field_of, is_empty
 
 TYPED = Template.parse(
     {
@@ -196,3 +196,11 @@ def test_emptiness_looks_inside_lists_and_objects_but_zero_and_false_are_content
     assert not is_empty(0)
     assert not is_empty(False)
     assert not is_empty([{"a": ["", "x"]}])
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("a", "a"), ("items[0].price", "items[].price"), ("a[12][3]", "a[][]"), ('a[1]["x[0]"].b', 'a[]["x[0]"].b')],
+)
+def test_the_field_of_a_path_has_no_indices(path, field):
+    assert field_of(path) == field
