@@ -29,6 +29,7 @@ def command(
     unconstrained: Annotated[bool, typer.Option("--unconstrained", help="Decode without the grammar.")] = False,
     stream: Annotated[bool, typer.Option("--stream", help="Print the answer as it grows; one document.")] = False,
     spans: Annotated[bool, typer.Option("--spans", help="Add where each value stands in its document.")] = False,
+    scores: Annotated[bool, typer.Option("--scores", help="Add how sure the model was of each value, 0 to 1.")] = False,
     window: Annotated[int, typer.Option(min=256, help="Tokens of a document that are read at once.")] = 2048,
     overlap: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = 128,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 512,
@@ -57,7 +58,7 @@ def command(
             return
         answers = extractor.extract_many([request for _, request in inputs], **options)
         for (row_id, _), answer in zip(inputs, answers, strict=True):
-            print(json.dumps(_line(row_id, answer, spans), ensure_ascii=False), flush=True)
+            print(json.dumps(_line(row_id, answer, spans, scores), ensure_ascii=False), flush=True)
 
 
 def _stream(extractor: Extractor, request: Request, options: dict[str, Any]) -> None:
@@ -66,14 +67,16 @@ def _stream(extractor: Extractor, request: Request, options: dict[str, Any]) -> 
     print()
 
 
-def _line(row_id: str | None, answer: Extraction, spans: bool) -> Any:
+def _line(row_id: str | None, answer: Extraction, spans: bool, scores: bool) -> Any:
     """The filled template alone for a text; a row with its id, and the raw answer where it does not parse."""
-    if row_id is None and not spans:
+    if row_id is None and not spans and not scores:
         return answer.output if answer.output is not None else {"raw": answer.raw}
     line: dict[str, Any] = {} if row_id is None else {"id": row_id}
     line |= {"output": answer.output} if answer.output is not None else {"raw": answer.raw}
     if spans:
         line["spans"] = {path: list(span) for path, span in answer.spans.items()}
+    if scores:
+        line["scores"] = answer.scores
     return line | ({"truncated": True} if answer.truncated else {})
 
 

@@ -36,6 +36,15 @@ def test_stdin_and_a_template_file(extract, tmp_path: Path, monkeypatch: pytest.
     assert set(json.loads(lines[0])) >= {"output", "spans"}
 
 
+def test_scores_come_by_path_and_only_when_asked_for(extract, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Anna has 3 cats")
+    _, lines, _ = extract("--template", TEMPLATE, "--scores", str(tmp_path / "letter.txt"))
+    line = json.loads(lines[0])
+    assert list(line)[:2] == ["output", "scores"]
+    assert set(line["scores"]) == {"name", "count"}
+    assert all(0 <= score <= 1 for score in line["scores"].values())
+
+
 def test_rows_keep_their_ids_and_bring_their_templates(extract, tmp_path: Path) -> None:
     rows = [{"id": "a", "text": "x 1", "template": {"q": ""}}, {"id": "b", "text": "y 2"}]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
