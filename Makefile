@@ -10,7 +10,7 @@ EXTRAS := bundled,gguf,onnx,data,apps,dev
 export CMAKE_ARGS ?= -DGGML_NATIVE=ON
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
 
-.PHONY: help setup demo test test-slow bench lint browser clean
+.PHONY: help setup demo test test-slow bench lint screenshots browser clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test-slow  the long ones, and those in a real browser"
 	@echo "make bench      measurements, each beside the tool that it is compared with"
 	@echo "make lint       ruff and mypy"
+	@echo "make screenshots  the README's pictures, of MODEL=out/model and SPACE=out/issue-space"
 	@echo "make setup      .venv with everything the above need; they call it themselves"
 	@echo "make clean      remove out/ and caches, keep .venv"
 
@@ -50,6 +51,9 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+screenshots: setup browser
+	$(PY) apps/screenshots/take.py $(MODEL) $(SPACE)
 
 browser:
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \

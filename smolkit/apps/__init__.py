@@ -1,1 +1,1 @@
-"""What the apps of apps/ share: one look, and one way to be served. Imported by apps and their tests alone."""
+"""What the apps of apps/ share: one look, one way to be served. Imported by apps, `smolkit demo` and tests alone."""

@@ -33,8 +33,17 @@ CSS = """
 .remark { margin: 0; padding: 0 2px; font-size: var(--text-sm); line-height: 1.5; overflow-wrap: anywhere; }
 .remark.good { color: var(--body-text-color-subdued); }
 body:not(.dark) .cm-line span { color: #115e59 !important; }
+body:not(.dark) [role="tab"][aria-selected="true"] { color: #115e59; }
 .remark.bad { color: var(--error-text-color); font-weight: 600; }
+.line { min-height: 1.5em; }
+.line .html-container { padding: 0; }
+.line .minimal { position: static !important; align-items: flex-start; }
+.line .minimal .progress-text { position: static; transform: none; padding: 0 2px; font-family: inherit; }
+.line .minimal .progress-text::before { content: "Waiting,"; margin-right: 0.4em; }
+.line .pending { display: none; }
 """
+"""An HTML component of the class `line` says how far an answer is, and while it waits for others its place in the
+queue, which Gradio hides where `show_progress` is minimal."""
 
 
 def remark(line: str, mood: str = "good") -> str:

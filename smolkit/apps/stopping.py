@@ -26,12 +26,13 @@ def wire(
     outputs: Sequence[Any],
     line: gr.HTML,
     turns: Turns,
+    others: Sequence[gr.Button] = (),
     **options: Any,
 ) -> None:
     """Have `start` run a generator function over `turns`, and `stop` end it and say so in `line`.
 
-    While an answer is written only `stop` can be pressed. After it, `start` comes back when Gradio has closed the
-    answer: an event that is sent while Gradio cancels another of the same page is lost.
+    While an answer is written only `stop` can be pressed, and none of the `others` that start one. After it, they come
+    back when Gradio has closed the answer: an event that is sent while Gradio cancels another of the same page is lost.
     """
 
     def wait(request: gr.Request) -> None:
@@ -39,16 +40,15 @@ def wire(
         while turns.has(request.session_hash) and time.monotonic() < deadline:
             time.sleep(_PAUSE)
 
-    buttons = [start, stop]
-    start.click(lambda: _buttons(busy=True), None, buttons, **_QUIET)
+    def set_buttons(*, busy: bool) -> list[gr.Button]:
+        return [gr.Button(interactive=busy if button is stop else not busy) for button in buttons]
+
+    buttons = [stop, start, *others]
+    start.click(lambda: set_buttons(busy=True), None, buttons, **_QUIET)
     running = start.click(function, inputs, outputs, api_visibility="private", **options)
-    running.then(lambda: _buttons(busy=False), None, buttons, **_QUIET)
+    running.then(lambda: set_buttons(busy=False), None, buttons, **_QUIET)
     stop.click(None, None, None, cancels=[running])
     stop.click(lambda: remark("stopping"), None, line, **_QUIET)
     stop.click(wait, None, None, **_QUIET).then(
-        lambda: (remark("stopped", "bad"), *_buttons(busy=False)), None, [line, *buttons], **_QUIET
+        lambda: (remark("stopped", "bad"), *set_buttons(busy=False)), None, [line, *buttons], **_QUIET
     )
-
-
-def _buttons(*, busy: bool) -> tuple[gr.Button, gr.Button]:
-    return gr.Button(interactive=not busy), gr.Button(interactive=busy)

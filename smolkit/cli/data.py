@@ -54,19 +54,31 @@ def extraction(
         raise SmolkitError(f"the {split} split has seen kinds only", fix="Take --split test, or leave the option out")
     from smolkit.data.synth import generate
 
-    made = generate(rows, seed, split, level, unseen)
-    if out == "-":
-        if as_json:
-            raise SmolkitError("--json and the rows would both go to stdout", fix="Name a file with --out")
-        for row in made:
-            print(json.dumps(row, ensure_ascii=False))
-        return
-    figures = _write_counted(_file_to_write(out), made, rows)
-    if as_json:
-        print_json(figures)
-    else:
-        kinds, languages = len(figures["kinds"]), len(figures["languages"])
-        _remark(f"wrote {out}: {figures['rows']:,} rows, {kinds} kinds, {languages} languages")
+    _hand_out(generate(rows, seed, split, level, unseen), rows, out, as_json)
+
+
+@_synth.command()
+def issues(
+    rows: Annotated[int, typer.Option(min=1, help="How many.")],
+    seed: Annotated[int, typer.Option(help="The same seed makes the same rows.")] = 0,
+    split: Annotated[str, typer.Option(help="train, dev or test; they share no text.")] = "train",
+    unseen: Annotated[
+        bool | None,
+        typer.Option("--unseen-only/--seen-only", help="Test rows of the words that training never sees, or sees."),
+    ] = None,
+    out: Annotated[str, typer.Option(metavar="FILE", help="A .jsonl file; - for stdout.")] = "-",
+    as_json: AsJson = False,
+) -> None:
+    """Make messages about software, with the issues that they should become.
+
+    Chats, mails, transcripts and reviews in English: title, labels, priority, description and steps, or what another
+    template asks for.
+    """
+    if unseen is not None and split != "test":
+        raise SmolkitError(f"the {split} split has seen words only", fix="Take --split test, or leave the option out")
+    from smolkit.data.synth.issues import generate_issues
+
+    _hand_out(generate_issues(rows, seed, split, unseen), rows, out, as_json)
 
 
 @app.command()
@@ -276,6 +288,23 @@ def educational(
 
 
 # ---- making
+
+
+def _hand_out(made: Iterator[dict[str, Any]], rows: int, out: str, as_json: bool) -> None:
+    """Rows to stdout, or to a file with their figures."""
+    if out == "-":
+        if as_json:
+            raise SmolkitError("--json and the rows would both go to stdout", fix="Name a file with --out")
+        for row in made:
+            print(json.dumps(row, ensure_ascii=False))
+        return
+    figures = _write_counted(_file_to_write(out), made, rows)
+    if as_json:
+        print_json(figures)
+    else:
+        kinds, languages = len(figures["kinds"]), len(figures["languages"])
+        of_languages = f"{languages} language{'s' if languages > 1 else ''}"
+        _remark(f"wrote {out}: {figures['rows']:,} rows, {kinds} kinds, {of_languages}")
 
 
 def _file_to_write(out: str) -> Path:

@@ -16,9 +16,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 from types import ModuleType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,20 +31,31 @@ from smolkit.cli._common import AsJson, print_json, progress_console, result_con
 from smolkit.errors import ManifestError, ModelError, SmolkitError
 from smolkit.registry import require
 
+if TYPE_CHECKING:
+    from smolkit.apps.models import Given
+
 app = typer.Typer()
 
 Opener = Callable[[], AbstractContextManager[Any]]
 """Opens what an app shows, such as a model, once gradio is known to be there."""
 
 Model = Annotated[str, typer.Option(help="bundled, a name of the zoo, a Hub id, a directory or a GGUF file.")]
-Runtime = Annotated[str | None, typer.Option(help="torch or llama.cpp; by default the one that fits the model.")]
+Runtime = Annotated[str | None, typer.Option(help="torch, llama.cpp or onnx; by default the one that fits the model.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where to serve; else the first free from 7860.")]
 Space = Annotated[Path | None, typer.Option(metavar="DIR", help="Write a Space to push there, and stop.")]
 Check = Annotated[bool, typer.Option("--check", help="Start the app, answer its examples through its API, and stop.")]
 
 
 def extraction(
-    model: Model = "bundled",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL[,RUNTIME][,TYPE]",
+            help="As in `smolkit extract`, with how to run it; an export directory offers each of its files. "
+            "May be given again: visitors pick one.",
+            show_default="bundled",
+        ),
+    ] = None,
     runtime: Runtime = None,
     port: Port = None,
     space: Space = None,
@@ -49,13 +63,12 @@ def extraction(
     as_json: AsJson = False,
 ) -> None:
     """Fill a template from a text, in the browser."""
+    from smolkit.apps.models import Models, list_choices, read_models
 
-    def opened() -> Any:
-        from smolkit.runtime import open_extractor
-
-        return closing(open_extractor(model, runtime=runtime))
-
-    _demonstrate("extraction", opened, model, lambda: model_of_space(model), port, space, check, as_json)
+    given = read_models(model or ["bundled"], runtime)
+    shown = ", ".join(choice.name for choice in list_choices(given))
+    copied, listed = models_of_space(given) if space else ({}, {})
+    _demonstrate("extraction", lambda: Models.of(given), shown, lambda: copied, port, space, check, as_json, listed)
 
 
 def chat(
@@ -74,6 +87,35 @@ def chat(
         return closing(open_backend(model, runtime=runtime))
 
     _demonstrate("chat", opened, model, lambda: model_of_space(model), port, space, check, as_json)
+
+
+def issue_generator(
+    model: Annotated[
+        str, typer.Option(help="bundled, a name of the zoo, a Hub id, a directory or a GGUF file; see --static.")
+    ] = "bundled",
+    runtime: Runtime = None,
+    port: Port = None,
+    space: Space = None,
+    check: Check = False,
+    static: Annotated[
+        bool, typer.Option("--static", help="The page without a server: --model is a WebGPU export with a page.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write an issue from a text, in the browser."""
+
+    def opened() -> Any:
+        from smolkit.apps.models import Models, read_models
+
+        return Models.of(read_models([model], runtime))
+
+    if not static:
+        _demonstrate("issue-generator", opened, model, lambda: model_of_space(model), port, space, check, as_json)
+        return
+    for option, given in {"--check": check, "--json": as_json, "--runtime": runtime}.items():
+        if given:
+            raise SmolkitError(f"{option} is for the page with a server, and --static for the one without")
+    _demonstrate_static("issue-generator", Path(model).expanduser(), port, space)
 
 
 def training(
@@ -121,12 +163,13 @@ def _demonstrate(
     space: Path | None,
     check: bool,
     as_json: bool,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write an app's Space, check the app, or serve it until it is interrupted."""
+    """Write an app's Space, `details` in its manifest, check the app, or serve it until it is interrupted."""
     if check and space:
         raise SmolkitError("--space only writes and --check only runs", fix="Give one of them")
     if space:
-        write_space(name, space, contents())
+        write_space(name, space, contents(), details)
         _say(f"{space} is a Space. Push it with: hf upload YOU/NAME {space} . --repo-type space")
         return
     with served(name, opened, shown, port) as (module, page, address):
@@ -135,6 +178,25 @@ def _demonstrate(
         else:
             _say(f"The {name} demo of {shown} is at {address} until Ctrl-C.")
             page.block_thread()
+
+
+def _demonstrate_static(name: str, export: Path, port: int | None, space: Path | None) -> None:
+    """Write the Space of an app's static page, or serve one until it is interrupted."""
+    from smolkit.export.static_space import write_static_space
+    from smolkit.serve import serving
+
+    if space:
+        _refuse_checkout(space)
+        write_static_space(name, export, space)
+        _say(f"{space} is a static Space. Try it with: smolkit serve {space}")
+        _say(f"Push it with: hf upload YOU/NAME {space} . --repo-type space")
+        return
+    with TemporaryDirectory() as folder:
+        page = Path(folder) / name
+        write_static_space(name, export, page)
+        with serving(page, port=port or 0) as address:
+            _say(f"The {name} demo of {export} is at {address} until Ctrl-C.")
+            Event().wait()
 
 
 @contextmanager
@@ -161,15 +223,16 @@ def load_app(name: str) -> ModuleType:
     return module
 
 
-def write_space(name: str, destination: Path, contents: Mapping[str, Path]) -> None:
-    """An app's folder as a Space, files and directories of this machine copied into it.
+def write_space(
+    name: str, destination: Path, contents: Mapping[str, Path], details: Mapping[str, Any] | None = None
+) -> None:
+    """An app's folder as a Space, files and directories of this machine copied into it; `details` are its manifest's.
 
     Raises SmolkitError for one that is not there, ManifestError for a destination that is not ours to replace.
     """
     from smolkit.manifest import Manifest, Source, staged, write
 
-    if (destination / ".git").exists():
-        raise ManifestError("is a git checkout", where=str(destination), fix="Name another directory; copy from there")
+    _refuse_checkout(destination)
     for source in contents.values():
         if not source.exists():
             raise SmolkitError("is not there, so it cannot be copied into the Space", where=str(source))
@@ -178,7 +241,12 @@ def write_space(name: str, destination: Path, contents: Mapping[str, Path]) -> N
         for inside, source in contents.items():
             _copy(source, aside / inside, leave_out=_LEFT_OUT.get(Path(inside).parts[0], ()))
         sources = tuple(Source.of(Path(inside).parts[0], source) for inside, source in contents.items())
-        write(aside, Manifest(kind="space", sources=sources))
+        write(aside, Manifest(kind="space", sources=sources, details=dict(details or {})))
+
+
+def _refuse_checkout(destination: Path) -> None:
+    if (destination / ".git").exists():
+        raise ManifestError("is a git checkout", where=str(destination), fix="Name another directory; copy from there")
 
 
 def model_of_space(model: str) -> dict[str, Path]:
@@ -194,6 +262,22 @@ def model_of_space(model: str) -> dict[str, Path]:
             fix="For a model of the Hub leave --model out, and set the Space's variable SMOLKIT_MODEL to its id",
         )
     return {f"model/{source.resolve().name}": source}
+
+
+def models_of_space(given: Sequence[Given]) -> tuple[dict[str, Path], dict[str, list[str]]]:
+    """The models that go into a Space, each under its own name, and how its manifest lists them all, in order.
+
+    Raises ModelError for one that is not here.
+    """
+    from smolkit.apps.models import short_names
+
+    copied: dict[str, Path] = {}
+    listed = []
+    for one, name in zip(given, short_names([one.model for one in given]), strict=True):
+        inside = {f"model/{name}": source for source in model_of_space(one.model).values()}
+        copied |= inside
+        listed.append(str(replace(one, model=next(iter(inside), one.model))))
+    return copied, {"models": listed} if copied else {}
 
 
 def _copy(source: Path, target: Path, leave_out: Sequence[str]) -> None:
@@ -224,6 +308,7 @@ def _say(line: str) -> None:
 DEMOS: dict[str, Callable[..., None]] = {
     "extraction": extraction,
     "chat": chat,
+    "issue-generator": issue_generator,
     "training": training,
     "scoreboard": scoreboard,
     "walkthrough": walkthrough.command,

@@ -45,7 +45,8 @@ def command(
     from smolkit.train.corpora import corpus_maker
     from smolkit.train.parallel import ToldByTheFirst, open_world
     from smolkit.train.pretrain import open_run, plan_run, train
-    from smolkit.train.run_directory import Branch, read_branch, run_directory
+    from smolkit.train.run_directory import Branch, read_branch
+    from smolkit.train.run_files import run_directory
 
     console = progress_console()
     with open_world() as world:

@@ -77,7 +77,7 @@ def find_sides(directory: Path) -> list[Side]:
     """
     if not directory.is_dir():
         raise ManifestError("no such directory", where=str(directory))
-    sides = [*_source(directory), *_files(directory)]
+    sides = [*_source(directory), *exported_files(directory)]
     if not any(side.runtime != "torch" for side in sides):
         fix = "Write some: smolkit export MODEL --target all --out DIR"
         raise ManifestError("no GGUF or ONNX file here or below", where=str(directory), fix=fix)
@@ -151,7 +151,8 @@ def _manifests(directory: Path) -> list[Path]:
     return sorted(directory.rglob(EXPORT_MANIFEST), key=lambda path: len(path.parts))
 
 
-def _files(directory: Path) -> Iterator[Side]:
+def exported_files(directory: Path) -> Iterator[Side]:
+    """Every GGUF and ONNX file at any depth of a directory, with its runtime, precision and size."""
     for file in sorted(directory.rglob("*.gguf"), key=lambda path: path.stat().st_size):
         yield Side("llama.cpp", file.stem.rpartition("-")[2], str(file), file.stat().st_size)
     # Graphs for WebAssembly read the weights of another one, and compute the same.

@@ -65,7 +65,7 @@ def write_page(
         "title": title,
         "version": sha256_directory(directory)[:16],
         "format": _format_pieces(prompt_format),
-        "leaf_types": {name: _leaf_type(name) for name in LEAF_TYPES},
+        "leaf_types": leaf_types(),
         "examples": _examples(),
         "selftest": {key: [int(token) for token in selftest[key]] for key in ("prompt_ids", "tokens")},
         "allowed": {device: list(precisions) for device, precisions in allowed.items()},
@@ -77,15 +77,31 @@ def write_page(
         },
         "libraries": _vendored(directory / "vendor") if source == "vendor" else _referenced(),
     }
-    page = asset("export", "webgpu")
-    shutil.copy(page / "index.html", directory)
-    shutil.copytree(page / "page", directory / "page", dirs_exist_ok=True)
-    _write_json(directory / SETTINGS, settings)
+    shutil.copy(asset("export", "webgpu", "index.html"), directory)
+    copy_modules(directory)
+    write_settings(directory, settings)
     if not (directory / "README.md").exists():
         (directory / "README.md").write_text(front_matter(space_header(title)) + f"\n# {title}\n", encoding="utf-8")
     graphs = (directory / "onnx").glob("model_wasm*.onnx")
     written = [directory / "index.html", *graphs, directory / SETTINGS, *(directory / "page").iterdir()]
     return sorted([*written, *(directory / "vendor").glob("*")])
+
+
+def copy_modules(directory: Path) -> None:
+    """The page's modules and its style, into `directory`/page."""
+    shutil.copytree(asset("export", "webgpu", "page"), directory / "page", dirs_exist_ok=True)
+
+
+def write_settings(directory: Path, settings: Mapping[str, Any]) -> None:
+    """What the page reads first."""
+    content = json.dumps(settings, ensure_ascii=False, indent=1)
+    (directory / SETTINGS).write_text(content + "\n", encoding="utf-8")
+
+
+def leaf_types() -> dict[str, dict[str, Any]]:
+    """The table of types, as the page needs it."""
+    names = ("kind", "regex", "description", "example", "json_format")
+    return {name: {key: getattr(spec, key) for key in names} for name, spec in LEAF_TYPES.items()}
 
 
 def space_header(title: str) -> dict[str, Any]:
@@ -163,7 +179,8 @@ def _npm_install(directory: Path) -> None:
         ) from exc
 
 
-def _libraries() -> dict[str, dict[str, str]]:
+def proven_libraries() -> dict[str, dict[str, str]]:
+    """What the page loads, by name: package, file, and the hash that it must have."""
     content: dict[str, dict[str, str]] = json.loads(asset("export", "webgpu", "libraries.json").read_bytes())
     return content
 
@@ -173,7 +190,7 @@ def _vendored(vendor: Path) -> dict[str, dict[str, str]]:
     modules = node_modules()
     vendor.mkdir(exist_ok=True)
     found = {}
-    for name, library in _libraries().items():
+    for name, library in proven_libraries().items():
         file = modules / library["package"] / library["file"]
         if not file.is_file() or integrity(file) != library["integrity"]:
             raise SmolkitError(
@@ -182,7 +199,7 @@ def _vendored(vendor: Path) -> dict[str, dict[str, str]]:
             )
         shutil.copy(file, vendor)
         found[name] = {"url": f"vendor/{file.name}", "integrity": library["integrity"]}
-    for package in {library["package"] for library in _libraries().values()}:
+    for package in {library["package"] for library in proven_libraries().values()}:
         if (licence := modules / package / "LICENSE").is_file():
             shutil.copy(licence, vendor / f"LICENSE-{package.rpartition('/')[2]}")
     return found
@@ -195,7 +212,7 @@ def _referenced() -> dict[str, dict[str, str]]:
             "url": f"{CDN}/{library['package']}@{versions[library['package']]}/{library['file']}",
             "integrity": library["integrity"],
         }
-        for name, library in _libraries().items()
+        for name, library in proven_libraries().items()
     }
 
 
@@ -211,11 +228,6 @@ def _format_pieces(format_id: str) -> dict[str, Any]:
     }
 
 
-def _leaf_type(name: str) -> dict[str, Any]:
-    spec = LEAF_TYPES[name]
-    return {"kind": spec.kind, "regex": spec.regex, "description": spec.description, "example": spec.example}
-
-
 def _examples() -> list[dict[str, Any]]:
     """Those of the extraction app, their templates as text."""
     presets = json.loads(asset("apps", "extraction", "examples.json").read_bytes())
@@ -224,7 +236,3 @@ def _examples() -> list[dict[str, Any]]:
 
 def _context(directory: Path) -> int:
     return int(json.loads((directory / "config.json").read_bytes())["max_position_embeddings"])
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ defaults are no constraints and are left out. References are followed inside the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,9 @@ from smolkit.extraction.leaf_types import LEAF_TYPES
 from smolkit.extraction.template import Enum, Leaf, ListOf, Node, Object, Template, describe, field_path
 
 Schema = Mapping[str, Any]
+
+MAX_PARTS = 10_000
+"""Schemas inside a schema, counted each time that a reference leads to one: a few lines can refer to millions."""
 
 # Keywords that bind no value.
 _IDENTITY = {"$anchor", "$comment", "$defs", "$id", "$schema", "definitions"}
@@ -106,6 +109,7 @@ def _pattern(leaf_type: str) -> str:
 class _Converter:
     root: Schema
     reports: list[str] = field(default_factory=list)
+    parts: int = 0
 
     def report(self, path: str, message: str) -> None:
         self.reports.append(f"{path}: {message}" if path else message)
@@ -143,6 +147,7 @@ class _Converter:
     def flatten(self, schema: Any, path: str, refs: frozenset[str]) -> tuple[Schema | None, frozenset[str]]:
         """The schema with references, unions and `allOf` resolved; None where a reference comes back to itself."""
         while True:
+            self.count_part()
             schema = self.checked({} if schema is True else schema, path)
             rest = dict(schema)
             if "$ref" in rest:
@@ -152,12 +157,23 @@ class _Converter:
                 refs |= {ref}
                 schema = {**self.lookup(ref, path), **rest}
             elif "allOf" in rest:
-                schema = self.merge([*rest.pop("allOf"), rest], path, refs)
+                merged, refs = self.merge([*rest.pop("allOf"), rest], path, refs)
+                if merged is None:
+                    return None, refs
+                schema = merged
             elif "anyOf" in rest or "oneOf" in rest:
                 options = rest.pop("anyOf" if "anyOf" in rest else "oneOf")
-                schema = {**rest, **self.choose(options, path, refs)}
+                chosen, refs = self.choose(options, path, refs)
+                if chosen is None:
+                    return None, refs
+                schema = {**rest, **chosen}
             else:
                 return schema, refs
+
+    def count_part(self) -> None:
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise TemplateError(f"the schema unfolds to over {MAX_PARTS:,} parts", fix="Refer to fewer definitions")
 
     def checked(self, schema: object, path: str) -> Schema:
         if not isinstance(schema, Mapping):
@@ -180,35 +196,47 @@ class _Converter:
             raise TemplateError(f"reference {ref!r} points to {describe(found)}", where=path or None)
         return found
 
-    def merge(self, parts: list[Schema], path: str, refs: frozenset[str]) -> Schema:
-        """All parts of an `allOf` as one schema: properties joined, the later part winning where both speak."""
+    def merge(self, parts: list[Schema], path: str, refs: frozenset[str]) -> tuple[Schema | None, frozenset[str]]:
+        """All parts of an `allOf` as one schema: properties joined, the later part winning where both speak.
+
+        The references that one part follows count for the fields of all. None where a part refers to itself.
+        """
         merged: dict[str, Any] = {}
+        followed = refs
         for part in parts:
-            flat, _ = self.flatten(part, path, refs)
-            for keyword, value in (flat or {}).items():
+            flat, its_refs = self.flatten(part, path, refs)
+            if flat is None:
+                return None, refs
+            followed |= its_refs
+            for keyword, value in flat.items():
                 if keyword == "properties":
                     value = {**merged.get(keyword, {}), **value}
                 elif keyword == "required":
                     value = [*merged.get(keyword, []), *value]
-                elif merged.get(keyword, value) != value and keyword not in _ANNOTATIONS:
+                elif not _same(merged.get(keyword, value), value) and keyword not in _ANNOTATIONS:
                     self.report(path, f"allOf gives {keyword} twice; the last one is taken")
                 merged[keyword] = value
-        return merged
+        return merged, followed
 
-    def choose(self, options: list[Schema], path: str, refs: frozenset[str]) -> Schema:
-        """One option of a union. Null is no option of its own: every value may be missing."""
+    def choose(self, options: list[Schema], path: str, refs: frozenset[str]) -> tuple[Schema | None, frozenset[str]]:
+        """One option of a union, and the references it follows; None where each refers to itself.
+
+        Null is no option of its own: every value may be missing.
+        """
         possible = [option for option in options if option is not False and not _is_null(option)]
-        flat = [self.flatten(option, path, refs)[0] for option in possible]
-        known = [option for option in flat if option is not None]
+        flat = [self.flatten(option, path, refs) for option in possible]
+        known = [(option, its_refs) for option, its_refs in flat if option is not None]
+        if flat and not known:
+            return None, refs
         if len(known) < len(flat) or not known:
             self.report(path, "an option of the union refers to itself or is no option; it is left out")
         if len(known) < 2:
-            return known[0] if known else {"type": "string"}
-        if all(_choices(option) for option in known):
-            return {"enum": [choice for option in known for choice in _choices(option)]}
-        kinds = [str(option.get("type", "value")) for option in known]
-        if set(kinds) <= {"integer", "number"} and all(len(option) == 1 for option in known):
-            return {"type": "number"}
+            return known[0] if known else ({"type": "string"}, refs)
+        if all(_choices(option) for option, _ in known):
+            return {"enum": [choice for option, _ in known for choice in _choices(option)]}, refs
+        kinds = [_kind_words(option.get("type", "value")) for option, _ in known]
+        if set(kinds) <= {"integer", "number"} and all(len(option) == 1 for option, _ in known):
+            return {"type": "number"}, refs
         self.report(path, f"a union of {', '.join(kinds)}; taken as the first")
         return known[0]
 
@@ -223,11 +251,14 @@ class _Converter:
         if not kinds:
             self.report(path, f"{'no type' if given is None else 'null alone'} is given; taken as a string")
             return "string"
+        for unknown in (kind for kind in kinds if kind not in (*_SCALARS, "object", "array")):
+            given = unknown if isinstance(unknown, str) else ""
+            known = (*_SCALARS, "object", "array", "null")
+            raise TemplateError(
+                f"unknown JSON Schema type {describe(unknown)}", where=path or None, given=given, known=known
+            )
         if set(kinds) == {"integer", "number"}:
             return "number"
-        for unknown in (kind for kind in kinds if kind not in (*_SCALARS, "object", "array")):
-            known = (*_SCALARS, "object", "array", "null")
-            raise TemplateError(f"unknown JSON Schema type {unknown!r}", where=path, given=str(unknown), known=known)
         if len(kinds) > 1:
             self.report(path, f"a union of {', '.join(kinds)}; taken as the first")
         return str(kinds[0])
@@ -249,8 +280,8 @@ class _Converter:
 
     def from_object(self, schema: Schema, path: str, refs: frozenset[str]) -> Any:
         properties = schema.get("properties", {})
-        required = [key for key in schema.get("required", []) if key in properties]
-        if binding := [key for key in required if not self.is_nullable(properties[key])]:
+        required = [key for key in _names(schema.get("required")) if key in properties]
+        if binding := [key for key in required if not self.is_nullable(properties[key], field_path(path, key))]:
             self.report(path, f"required {', '.join(binding)}: any field of a template may be missing")
         closed = {"additionalProperties"} if schema.get("additionalProperties") is False else set()
         self.report_rest(schema, path, {"type", "properties", "required", *closed})
@@ -274,16 +305,20 @@ class _Converter:
         self.report_rest(schema, path, {"type", "items", "prefixItems", *distinct})
         return [item]
 
-    def is_nullable(self, schema: object) -> bool:
+    def is_nullable(self, schema: object, path: str) -> bool:
         """Whether null, or an empty list or object, is among the values, so that `required` asks for nothing."""
         if not isinstance(schema, Mapping):
             return schema is True
+        schema = self.checked(schema, path)
         if _is_null(schema) or None in schema.get("enum", []) or "null" in _as_list(schema.get("type")):
             return True
         if schema.get("type") == "array":
             return not schema.get("minItems")
         if schema.get("type") == "object":
-            return all(self.is_nullable(schema.get("properties", {}).get(key)) for key in schema.get("required", []))
+            fields = schema.get("properties", {})
+            return all(
+                self.is_nullable(fields.get(key), field_path(path, key)) for key in _names(schema.get("required"))
+            )
         return any(_is_null(option) for key in ("anyOf", "oneOf") for option in schema.get(key, []))
 
     def report_rest(self, schema: Schema, path: str, handled: set[str]) -> None:
@@ -299,6 +334,11 @@ _PYTHON_KINDS = {
 }
 
 
+def _same(one: object, other: object) -> bool:
+    """Whether two JSON values are equal, which 1 and true are not."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 60 else text[:57] + "..."
@@ -308,8 +348,18 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _values(schema: Schema) -> Iterator[Any]:
-    yield from schema["enum"] if "enum" in schema else [schema["const"]]
+def _names(required: Any) -> list[str]:
+    """The keys that are required, each once."""
+    return list(dict.fromkeys(key for key in required or [] if isinstance(key, str)))
+
+
+def _kind_words(given: Any) -> str:
+    kinds = [kind if isinstance(kind, str) else describe(kind) for kind in _as_list(given) if kind != "null"]
+    return " or ".join(kinds) or "value"
+
+
+def _values(schema: Schema) -> list[Any]:
+    return _as_list(schema["enum"]) if "enum" in schema else [schema["const"]]
 
 
 def _is_null(schema: object) -> bool:
@@ -324,5 +374,5 @@ def _choices(schema: Schema) -> list[str]:
     """The strings that the schema allows, or [] where it allows others or says more."""
     if not {"enum", "const"} & set(schema) or set(schema) - _ANNOTATIONS - {"enum", "const", "type"}:
         return []
-    values = list(_values(schema))
+    values = _values(schema)
     return values if all(isinstance(value, str) for value in values) else []

@@ -52,7 +52,7 @@ def resolve(name: str | Path, *, revision: str | None = None) -> Path:
         return dequantised(path)
     if text in ZOO:
         return _from_hub(ZOO[text].hub_id, revision=revision)
-    if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.parent.is_dir():
+    if is_hub_id(text):
         return _from_hub(text, revision=revision)
     raise ModelError(
         f"no model {text!r}: not a directory, a GGUF file or a Hub id",
@@ -60,6 +60,11 @@ def resolve(name: str | Path, *, revision: str | None = None) -> Path:
         known=[BUNDLED, *ZOO],
         fix=_siblings(path),
     )
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name can only be meant for the Hub, and not for a path of this machine."""
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).parent.is_dir()
 
 
 def bundled_gguf() -> Path:

@@ -139,6 +139,20 @@ class Extractor:
         found = replace(self._assemble(request, jobs, chosen), seconds=time.perf_counter() - began)
         yield Progress(found.raw, len(jobs), len(jobs), found)
 
+    def side_by_side(self, requests: Sequence[Request], **options: Any) -> Iterator[list[Extraction] | None]:
+        """Fill several templates at once: None after each step of the model, and last their extractions, in order.
+
+        A caller that stops iterating stops the model. Seconds are those of all together.
+        """
+        chosen = Options(**options)
+        jobs = self._jobs(requests, chosen)
+        began = time.perf_counter()
+        for batch in self._batches(jobs):
+            for _ in decode(self.backend, [job.answer for job in batch]):
+                yield None
+        seconds = time.perf_counter() - began
+        yield [replace(found, seconds=seconds) for found in self._assemble_all(requests, jobs, chosen)]
+
     def stream(self, text: str, template: Template, **options: Any) -> Iterator[str]:
         """The raw answer in growing pieces; joined they are `Extraction.raw`.
 
@@ -170,11 +184,7 @@ class Extractor:
         self.close()
 
     def _run(self, requests: Sequence[Request], options: Options) -> Iterator[Extraction]:
-        jobs = [
-            self._job(index, window, request.template, options)
-            for index, request in enumerate(requests)
-            for window in self._windows(request, options)
-        ]
+        jobs = self._jobs(requests, options)
         seconds = [0.0] * len(requests)
         for batch in self._batches(jobs):
             began = time.perf_counter()
@@ -182,9 +192,21 @@ class Extractor:
                 pass
             for job in batch:
                 seconds[job.request] += (time.perf_counter() - began) / len(batch)
+        for index, found in enumerate(self._assemble_all(requests, jobs, options)):
+            yield replace(found, seconds=seconds[index])
+
+    def _jobs(self, requests: Sequence[Request], options: Options) -> list[_Job]:
+        return [
+            self._job(index, window, request.template, options)
+            for index, request in enumerate(requests)
+            for window in self._windows(request, options)
+        ]
+
+    def _assemble_all(
+        self, requests: Sequence[Request], jobs: Sequence[_Job], options: Options
+    ) -> Iterator[Extraction]:
         for index, request in enumerate(requests):
-            mine = [job for job in jobs if job.request == index]
-            yield replace(self._assemble(request, mine, options), seconds=seconds[index])
+            yield self._assemble(request, [job for job in jobs if job.request == index], options)
 
     def _windows(self, request: Request, options: Options) -> list[Window]:
         offsets = token_offsets(self.backend, request.text)

@@ -22,9 +22,11 @@ from smolkit.train.messages import (
     open_chat,
     prepare_rows,
     steps_in_order,
+    user_prompts,
 )
 from smolkit.train.prepare import Prepared, check_batches
 from smolkit.train.recipe import FinetuneRecipe, Source
+from smolkit.train.samples import Prompt
 from smolkit.train.tasks import Measure, Objective, Task
 
 if TYPE_CHECKING:
@@ -67,6 +69,9 @@ class ChatTask(Task):
 
         steps = steps_in_order(prepared.dev, prepared.recipe)
         return mean_loss(AnswerObjective(prepared.dev, prepared.pad_id), steps, model)
+
+    def prompts(self, prepared: Prepared) -> list[Prompt]:
+        return user_prompts(prepared)
 
     def card(self, recipe: ChatRecipe, scores: Sequence[str]) -> tuple[str, str]:
         about = f"""Converses. Fine-tuned ({recipe.method}) with smolkit {__version__} on the assistant's turns of

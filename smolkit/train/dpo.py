@@ -30,9 +30,11 @@ from smolkit.train.messages import (
     prepare_rows,
     steps_in_order,
     to_device,
+    user_prompts,
 )
 from smolkit.train.prepare import Prepared
 from smolkit.train.recipe import FinetuneRecipe, Source
+from smolkit.train.samples import Prompt
 from smolkit.train.tasks import Measure, Objective, Task
 
 if TYPE_CHECKING:
@@ -88,6 +90,9 @@ class DpoTask(Task):
         known: LogProbs = json.loads((run_dir / REFERENCE).read_text(encoding="utf-8"))["dev"]
         dev = PreferenceObjective(prepared.dev, known, prepared.pad_id, recipe.dpo)
         return mean_loss(dev, steps_in_order(prepared.dev, recipe), model)
+
+    def prompts(self, prepared: Prepared) -> list[Prompt]:
+        return user_prompts(prepared)
 
     def card(self, recipe: DpoRecipe, scores: Sequence[str]) -> tuple[str, str]:
         about = f"""Converses, and was taught what to prefer: DPO ({recipe.method}, beta {recipe.dpo.beta:g}) with

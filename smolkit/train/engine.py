@@ -27,10 +27,11 @@ from smolkit.train.checkpoints import Checkpoints, Kept, restore, state_of
 from smolkit.train.language_model import LanguageModel, TokenBatch
 from smolkit.train.ledger import open_tracker
 from smolkit.train.loader import Loader, StepData, held_out_batches
-from smolkit.train.parallel import World, check_start, share_out
+from smolkit.train.parallel import World, check_start, gathered, share_out
 from smolkit.train.preflight import flops_per_token
 from smolkit.train.pretrain_ledger import Figures, PretrainLedger
-from smolkit.train.run_directory import CHECKPOINTS
+from smolkit.train.run_files import CHECKPOINTS
+from smolkit.train.samples import Sampler
 
 if TYPE_CHECKING:
     from smolkit.train.pretrain import Run
@@ -63,6 +64,7 @@ class Engine:
         first = self._restore(resume=resume)
         ledger = self._ledger(first) if self.world.leads else None
         validation = self._validation() if self.recipe.validation.every else {}
+        sampler = self._sampler() if self.world.leads and self.recipe.samples.every else None
         with ledger.progress if ledger else nullcontext(), self.loader:
             for step in range(first, self.recipe.steps):
                 self._train_step(step, ledger)
@@ -70,6 +72,8 @@ class Engine:
                 loss = None
                 if self._due(done, self.recipe.validation.every):
                     loss = self._validate(done, validation, ledger)
+                if self._due(done, self.recipe.samples.every):
+                    self._sample(done, sampler)
                 if self._due(done, self.recipe.checkpoint.every):
                     self.checkpoints.save(state_of(self.model, self.optimizer), self._trainer(done, loss))
             self.checkpoints.finish()
@@ -182,7 +186,17 @@ class Engine:
             waited=waited,
         )
 
-    # ---- validation and checkpoints
+    # ---- samples, validation and checkpoints
+
+    def _sampler(self) -> Sampler:
+        run = self.run
+        return Sampler(self.recipe.samples, run.prompts, self.model.causal, run.tokenizer, self.run_dir)
+
+    def _sample(self, step: int, sampler: Sampler | None) -> None:
+        """Write samples on the leading rank; the others give it their shards."""
+        with gathered(self.model):
+            if sampler:
+                sampler.write(step)
 
     def _validation(self) -> dict[str, list[Batch]]:
         section, limit = self.recipe.validation, self.recipe.batch.micro_tokens

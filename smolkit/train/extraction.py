@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from smolkit import __version__
 from smolkit.data.batches import shuffled_passes
+from smolkit.data.github import read_issues
 from smolkit.data.redraw import redraw
-from smolkit.data.render import Example, TokenizerEncoder, encode_example
+from smolkit.data.render import Example, TokenizerEncoder, encode_example, encode_prompt
 from smolkit.data.rows import Row, read_rows, validate_rows
 from smolkit.data.synth import generate
+from smolkit.data.synth.issues import generate_issues
 from smolkit.errors import locate
 from smolkit.extraction.metric import aggregate, score
-from smolkit.extraction.prompt import PromptFormat, get_format
+from smolkit.extraction.prompt import PromptFormat, get_format, json_text
+from smolkit.extraction.template import Template
 from smolkit.models import load_tokenizer
-from smolkit.recipe import checked_by
+from smolkit.recipe import Section, checked_by
 from smolkit.train.prepare import Prepared, check_batches, choose_padding, keep_fitting, plan_run, sample
-from smolkit.train.recipe import Count, Data, Dev, FinetuneRecipe, Source, Synthetic
+from smolkit.train.recipe import Count, Data, Dev, FinetuneRecipe, Samples, Source, Synthetic
+from smolkit.train.samples import Prompt
 from smolkit.train.tasks import Measure, Objective, Task
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-class SyntheticDocuments(Synthetic):
+class SyntheticTexts(Synthetic):
+    of: Literal["documents", "issues"] = "documents"
     level: Literal["full", "plain"] = "full"
+    """Of documents; issues have one level."""
+
+    @model_validator(mode="after")
+    def level_is_of_documents(self) -> Self:
+        if self.of == "issues" and self.level != "full":
+            raise ValueError(f"level {self.level} is of documents; leave it out for issues")
+        return self
+
+    def make(self) -> Iterator[dict[str, Any]]:
+        if self.of == "issues":
+            return generate_issues(self.rows, self.seed, self.split)
+        return generate(self.rows, self.seed, self.split, self.level)
 
 
 class DocumentSource(Source):
-    synth: SyntheticDocuments | None = None
+    synth: SyntheticTexts | None = None
+    format: Literal["rows", "github"] = "rows"
+    """What a path holds: annotated rows, or issues as `gh issue list --json title,body,labels` writes them."""
+
+    @model_validator(mode="after")
+    def format_is_of_a_path(self) -> Self:
+        if self.synth and self.format != "rows":
+            raise ValueError(f"format {self.format} is of a path; leave it out for synth")
+        return self
 
 
 class ExtractionData(Data):
@@ -41,6 +66,17 @@ class ExtractionData(Data):
     dev: tuple[DocumentSource, ...] = ()
     redraw: bool = False
     """Whether every pass over the rows after the first has other dates and figures in text and output alike."""
+
+
+class SampleDocument(Section):
+    """A text, and the template that is to be filled from it."""
+
+    text: str = Field(min_length=1)
+    template: Annotated[dict[str, Any], checked_by(Template.parse)]
+
+
+class DocumentSamples(Samples):
+    prompts: tuple[SampleDocument, ...] = Field(default=(), max_length=16)
 
 
 class ExtractionDev(Dev):
@@ -52,6 +88,8 @@ class ExtractionRecipe(FinetuneRecipe):
     prompt_format: Annotated[str, checked_by(get_format)] = "smolkit-1"
     data: ExtractionData
     dev: ExtractionDev = ExtractionDev()
+    samples: DocumentSamples = DocumentSamples()
+    """Prompts are documents with their templates; answers are written without a grammar, as they were learnt."""
 
 
 class ExtractionTask(Task):
@@ -118,6 +156,17 @@ class ExtractionTask(Task):
 
         return measure
 
+    def prompts(self, prepared: Prepared) -> list[Prompt]:
+        recipe: Any = prepared.recipe
+        prompt_format, encode = get_format(recipe.prompt_format), TokenizerEncoder(prepared.tokenizer)
+        return [
+            Prompt(
+                f"{json_text(given.template)}\n{given.text}",
+                encode_prompt(prompt_format, Template.parse(given.template), given.text, encode),
+            )
+            for given in recipe.samples.prompts
+        ]
+
     def card(self, recipe: ExtractionRecipe, scores: Sequence[str]) -> tuple[str, str]:
         about = f"""Fills a JSON template from a text. Fine-tuned ({recipe.method}) with smolkit {__version__}; its
 prompt format is `{recipe.prompt_format}`, which smolkit reads from `smolkit.json` and follows by itself.
@@ -136,10 +185,10 @@ prompt format is `{recipe.prompt_format}`, which smolkit reads from `smolkit.jso
 def _read_source(source: DocumentSource, seed: int) -> list[Row]:
     """The rows of a source; a sample is drawn by the seed and keeps the order of the file."""
     if source.synth:
-        made = generate(source.synth.rows, source.synth.seed, source.synth.split, source.synth.level)
-        return validate_rows(list(made), source.name)
+        return validate_rows(list(source.synth.make()), source.name)
     assert source.path is not None
-    return sample(read_rows(source.path, config=source.config, split=source.split), source, seed)
+    read = read_issues if source.format == "github" else read_rows
+    return sample(read(source.path, config=source.config, split=source.split), source, seed)
 
 
 def _redrawn(

@@ -23,17 +23,25 @@ from smolkit.models import load_model, resolve, save_model
 from smolkit.models.device import keep_freed_memory, pick_dtype
 from smolkit.recipe import Plan, resolved
 from smolkit.train.card import model_card
-from smolkit.train.ledger import METRICS, Ledger, open_tracker, plot_curves, read_metrics
+from smolkit.train.ledger import Ledger, open_tracker, plot_curves, read_metrics
 from smolkit.train.prepare import Prepared, make_plan, prepare
 from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.run_files import METRICS, RUN_FILE, copy_records, run_directory
+from smolkit.train.samples import Prompt, Sampler, check_prompts
 from smolkit.train.tasks import task_of
-from smolkit.train.trl_adapter import AnswerTrainer, add_lora, checkpoint_callback, merge_lora
+from smolkit.train.trl_adapter import (
+    AnswerTrainer,
+    add_lora,
+    base_of,
+    checkpoint_callback,
+    merge_lora,
+    sampling_callback,
+)
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, TrainerCallback
 
-RUN_FILE = "run.json"
 _MERGE_TOLERANCE = 1e-3
 
 
@@ -45,6 +53,8 @@ class Run:
     model: Any
     """The model to train, with adapters when the method is lora."""
     plan: Plan
+    prompts: list[Prompt]
+    """What its samples continue."""
 
 
 def open_run(recipe: FinetuneRecipe) -> Run:
@@ -59,7 +69,9 @@ def open_run(recipe: FinetuneRecipe) -> Run:
     if recipe.method == "lora":
         model = add_lora(model, recipe.lora, recipe.seed)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return Run(prepared, model, make_plan(prepared, model, trainable, dtype.itemsize))
+    prompts = task_of(recipe).prompts(prepared)
+    check_prompts(prompts, recipe.samples, model.config.max_position_embeddings)
+    return Run(prepared, model, make_plan(prepared, model, trainable, dtype.itemsize), prompts)
 
 
 def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwrite: bool = False) -> dict[str, Any]:
@@ -71,9 +83,9 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
     keep_freed_memory()
     prepared, recipe = run.prepared, run.prepared.recipe
     with staged(out, overwrite=overwrite) as staging:  # opened first, so that a bad destination is known now
-        run_dir = out.with_name(out.name + ".run")
+        run_dir = run_directory(out)
         tracker = open_tracker(recipe.track, resolved(recipe), out.name)
-        checkpoint = _open_run_dir(run_dir, prepared, resume=resume, overwrite=overwrite, console=console)
+        checkpoint = _open_run_dir(run_dir, run, resume=resume, overwrite=overwrite, console=console)
         task = task_of(recipe)
         if torch.cuda.is_available():
             run.model.to("cuda")  # as the trainer does later: an objective may ask the initial weights
@@ -87,7 +99,7 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
             prepared.steps,
             objective,
             run_dir,
-            callbacks=[ledger, checkpoint_callback(recipe.checkpoint.keep)],
+            callbacks=[ledger, checkpoint_callback(recipe.checkpoint.keep), *_sampling(run, run_dir)],
             measure=measure,
             best=task.best,
         )
@@ -101,6 +113,13 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
     return scores
 
 
+def _sampling(run: Run, run_dir: Path) -> list[TrainerCallback]:
+    prepared, section = run.prepared, run.prepared.recipe.samples
+    if section.every is None:
+        return []
+    return [sampling_callback(Sampler(section, run.prompts, base_of(run.model), prepared.tokenizer, run_dir))]
+
+
 def _write_result(run: Run, staging: Path, run_dir: Path, scores: dict[str, Any]) -> None:
     prepared, recipe = run.prepared, run.prepared.recipe
     model = run.model
@@ -108,7 +127,7 @@ def _write_result(run: Run, staging: Path, run_dir: Path, scores: dict[str, Any]
         model.save_pretrained(staging / "adapter")
         model = _merged(run.model, prepared)
     save_model(model, prepared.tokenizer, staging)
-    shutil.copy(run_dir / METRICS, staging / METRICS)
+    copy_records(run_dir, staging)
     plot_curves(read_metrics(run_dir / METRICS), staging / "curves.png")
     (staging / "README.md").write_text(model_card(recipe, run.plan, scores), encoding="utf-8")
     write(
@@ -162,9 +181,9 @@ def _training_figures(metrics: Sequence[dict[str, Any]], figures: Sequence[str])
     }
 
 
-def _open_run_dir(run_dir: Path, prepared: Prepared, *, resume: bool, overwrite: bool, console: Console) -> Path | None:
+def _open_run_dir(run_dir: Path, run: Run, *, resume: bool, overwrite: bool, console: Console) -> Path | None:
     """Make or reopen the run directory; the checkpoint to continue from, if any."""
-    identity = _identity(prepared)
+    identity = _identity(run.prepared)
     described = run_dir / RUN_FILE
     if resume:
         if not described.is_file():
@@ -190,8 +209,9 @@ def _open_run_dir(run_dir: Path, prepared: Prepared, *, resume: bool, overwrite:
         )
     shutil.rmtree(run_dir, ignore_errors=True)
     run_dir.mkdir(parents=True)
+    content = {"identity": identity, "recipe": resolved(run.prepared.recipe), "plan": run.plan.as_dict()}
     with staged_file(described) as aside:
-        aside.write_text(json.dumps({"identity": identity, "recipe": resolved(prepared.recipe)}, indent=2))
+        aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return None
 
 

@@ -20,8 +20,7 @@ from transformers import TrainerCallback
 from smolkit.errors import SmolkitError
 from smolkit.manifest import staged_file
 from smolkit.registry import require
-
-METRICS = "metrics.jsonl"
+from smolkit.train.run_files import METRICS, SAMPLES
 
 MEASURED = {"eval_f1": "dev F1", "eval_reward_accuracy": "dev accuracy", "eval_loss": "dev loss"}
 """What the progress bar says of the dev rows: the first of these that is measured."""
@@ -65,7 +64,8 @@ class Ledger(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.first_step = state.global_step
-        keep_until(self.path, state.global_step)
+        for file in (self.path, self.path.with_name(SAMPLES)):
+            keep_until(file, state.global_step)
         self.progress.update(self.bar, completed=state.global_step)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -14,7 +14,8 @@ from smolkit.data.rows import load_values
 from smolkit.errors import DataError, ModelError, RowErrors, SmolkitError
 from smolkit.models import load_tokenizer
 from smolkit.train.prepare import Prepared, end_with, keep_fitting, name_some, plan_run, sample
-from smolkit.train.recipe import Data, FinetuneRecipe, Source
+from smolkit.train.recipe import Data, FinetuneRecipe, Source, TextSamples
+from smolkit.train.samples import Prompt
 from smolkit.train.tasks import Measure, Objective
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class MessageData(Data):
 
 class MessageRecipe(FinetuneRecipe):
     data: MessageData
+    samples: TextSamples = TextSamples()
+    """Prompts are what a user says first."""
     chat_template: Literal["own", "chatml"] = "own"
     """The model's, or where it has none SmolLM2's ChatML; chatml takes that in any case. It is saved with the model."""
 
@@ -54,10 +57,20 @@ def open_chat(recipe: MessageRecipe) -> tuple[PreTrainedTokenizerFast, ChatForma
             )
         template = CHATML
     tokenizer.chat_template = template
-    tokens = {"bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
-    chat = ChatFormat(template, TokenizerEncoder(tokenizer), tokens)
+    chat = _format_of(tokenizer)
     end_with(tokenizer, tokenizer.convert_ids_to_tokens(chat.end_id))
     return tokenizer, chat
+
+
+def _format_of(tokenizer: PreTrainedTokenizerFast) -> ChatFormat:
+    tokens = {"bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
+    return ChatFormat(tokenizer.chat_template, TokenizerEncoder(tokenizer), tokens)
+
+
+def user_prompts(prepared: Prepared) -> list[Prompt]:
+    """The prompts of the recipe's samples, each the first turn of a conversation that the assistant goes on with."""
+    chat = _format_of(prepared.tokenizer)
+    return [Prompt(text, chat.prompt([{"role": "user", "content": text}])) for text in prepared.recipe.samples.prompts]
 
 
 @dataclass

@@ -149,6 +149,19 @@ def share_out(model: LanguageModel, shards: int, world: World, dtype: torch.dtyp
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no other
 
 
+@contextmanager
+def gathered(model: LanguageModel) -> Iterator[None]:
+    """Meanwhile every rank has the whole weights, in the type that is computed with; all of them must ask."""
+    shared = [module for module in model.modules() if isinstance(module, FSDPModule)]
+    for module in shared:
+        module.unshard()
+    try:
+        yield
+    finally:
+        for module in shared:
+            module.reshard()
+
+
 def check_start(model: LanguageModel, world: World) -> dict[str, int]:
     """Prove that what is replicated is equal on every rank and what is sharded differs; counts of both.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from smolkit.errors import SmolkitError
 from smolkit.manifest import staged_file
 from smolkit.train.curves import plot_pretraining
-from smolkit.train.ledger import METRICS, plot_curves, read_metrics
+from smolkit.train.ledger import plot_curves, read_metrics
+from smolkit.train.run_files import METRICS, find_run
 
 
 def plot_run(directory: Path, out: Path | None = None) -> Path:
@@ -15,12 +16,13 @@ def plot_run(directory: Path, out: Path | None = None) -> Path:
 
     Raises SmolkitError where there are none, or no step yet.
     """
-    file = next((place / METRICS for place in _places(directory) if (place / METRICS).is_file()), None)
-    if file is None:
+    place = find_run(directory)
+    if place is None:
         raise SmolkitError(
             f"no {METRICS} here, so it is no run", where=str(directory), fix="Name OUT.run, or the model that it wrote"
         )
-    metrics = read_metrics(file)
+    file = place / METRICS
+    metrics = read_metrics(file) if file.is_file() else []
     lines = [line for line in metrics if "loss" in line]
     if not lines:
         raise SmolkitError("no step was recorded yet", where=str(file), fix="Wait for the first one")
@@ -29,7 +31,3 @@ def plot_run(directory: Path, out: Path | None = None) -> Path:
     with staged_file(destination) as aside:
         draw(metrics, aside)
     return destination
-
-
-def _places(directory: Path) -> tuple[Path, ...]:
-    return directory, directory.with_name(directory.name + ".run")

@@ -7,7 +7,6 @@ from any of its checkpoints.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from rich.console import Console
 
 from smolkit.data.corpus import Corpus
 from smolkit.data.mixture import Mixture
+from smolkit.data.render import TokenizerEncoder
 from smolkit.errors import SmolkitError
 from smolkit.manifest import Manifest, Source, staged, write
 from smolkit.models import save_model
@@ -31,7 +31,7 @@ from smolkit.train.checkpoints import check_fits
 from smolkit.train.curves import plot_pretraining
 from smolkit.train.engine import Engine, whole
 from smolkit.train.language_model import LanguageModel, cast_parameters
-from smolkit.train.ledger import METRICS, peak_memory_gib, read_metrics
+from smolkit.train.ledger import peak_memory_gib, read_metrics
 from smolkit.train.loader import open_sources
 from smolkit.train.mix import check_passes, plan_stages, tokens_available
 from smolkit.train.parallel import World
@@ -48,8 +48,9 @@ from smolkit.train.run_directory import (
     identity_of,
     make_run_directory,
     order_of,
-    run_directory,
 )
+from smolkit.train.run_files import METRICS, copy_records, run_directory
+from smolkit.train.samples import Prompt, check_prompts
 
 
 @dataclass
@@ -71,6 +72,12 @@ class Run:
     branch: Branch | None = None
     order: dict[str, Any] = field(default_factory=dict)
     """What decides in which order documents are read."""
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """What its samples continue."""
+        encode = TokenizerEncoder(self.tokenizer)
+        return [Prompt(text, encode(text, special=False)) for text in self.recipe.samples.prompts]
 
     @property
     def first(self) -> int:
@@ -115,9 +122,11 @@ def open_run(
     check_memory(needed, memory_available(), recipe, spec, dtype, world.size, cuda=cuda)
     peak = peak_flops(dtype)
     plan = make_plan(recipe, spec, mixture, sources.available, dtype, peak, world, first)
-    return Run(
+    run = Run(
         recipe, spec, sources.corpora, mixture, sources.held_out, sources.tokenizer, dtype, peak, plan, branch, order
     )
+    check_prompts(run.prompts, recipe.samples, spec.context)
+    return run
 
 
 def plan_run(recipe: PretrainRecipe, world: World, branch: Branch | None = None) -> Plan:
@@ -273,7 +282,7 @@ def _write_result(
     model.tie_weights()
     with staged(out, overwrite=overwrite) as staging:
         save_model(model, run.tokenizer, staging)
-        shutil.copy(run_dir / METRICS, staging / METRICS)
+        copy_records(run_dir, staging)
         plot_pretraining(metrics, staging / "curves.png")
         (staging / "README.md").write_text(pretrain_card(run.recipe, run.plan, scores), encoding="utf-8")
         details = {"plan": run.plan.as_dict(), "branch": branch_content(run.branch)}

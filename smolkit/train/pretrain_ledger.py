@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from smolkit.errors import SmolkitError
-from smolkit.train.ledger import METRICS, keep_until, peak_memory_gib, read_metrics
+from smolkit.train.ledger import keep_until, peak_memory_gib, read_metrics
+from smolkit.train.run_files import METRICS, SAMPLES, SPIKES
 
-SPIKES = "spikes.jsonl"
 _WINDOW = 64
 """Steps that a loss is compared with."""
 _FEWEST = 16
@@ -87,8 +87,8 @@ class PretrainLedger:
 
     def begin(self, step: int) -> None:
         """Go on after `step`; what a cut-off run wrote beyond it is dropped."""
-        keep_until(self.path, step)
-        keep_until(self.spike_file, step)
+        for file in (self.path, self.spike_file, self.path.with_name(SAMPLES)):
+            keep_until(file, step)
         lines = read_metrics(self.path) if self.path.is_file() else []
         for line in [line for line in lines if "loss" in line][-_WINDOW:]:
             self.spikes.is_spike(line["loss"], line["stage"])

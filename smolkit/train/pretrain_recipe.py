@@ -15,7 +15,7 @@ from smolkit.errors import nearest
 from smolkit.models.zoo import ZOO, ModelSpec
 from smolkit.optim.schedules import SCHEDULES, Schedule, wsd
 from smolkit.recipe import Section
-from smolkit.train.recipe import Beta, Count
+from smolkit.train.recipe import Beta, Count, TextSamples
 
 _TOLERANCE = 1e-6
 """How far weights may be from adding to 1."""
@@ -202,6 +202,8 @@ class PretrainRecipe(Section):
     compile: bool = True
     """torch.compile of the layers on a GPU; on a CPU never, where kernels would be made anew for every batch."""
     validation: Validation = Validation()
+    samples: TextSamples = TextSamples()
+    """Prompts are texts that the model goes on with."""
     checkpoint: PretrainCheckpoint = PretrainCheckpoint()
     hardware: Hardware = Hardware()
     seed: int = 0

@@ -6,7 +6,7 @@ another task is thereby unknown, and refused.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -130,6 +130,25 @@ class Checkpoint(Section):
     keep: Count = 2
 
 
+class Samples(Section):
+    """What the model writes while it trains, the likeliest token each time: kept in samples.jsonl, step by step."""
+
+    every: Count | None = None
+    """Steps between two times; None writes none. The last step has some in any case."""
+    prompts: tuple[Any, ...] = ()
+    max_new_tokens: Annotated[int, Field(ge=1, le=512)] = 48
+
+    @model_validator(mode="after")
+    def has_prompts(self) -> Self:
+        if self.every and not self.prompts:
+            raise ValueError(f"every is {self.every}, and there are no prompts to continue")
+        return self
+
+
+class TextSamples(Samples):
+    prompts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), max_length=16)
+
+
 class FinetuneRecipe(Section):
     """What the recipes of all tasks have in common."""
 
@@ -145,6 +164,7 @@ class FinetuneRecipe(Section):
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """auto takes bfloat16 where the processor multiplies it in hardware, else float32."""
     dev: Dev = Dev()
+    samples: Samples = Samples()
     checkpoint: Checkpoint = Checkpoint()
     seed: int = 0
     track: Literal["none", "trackio"] = "none"

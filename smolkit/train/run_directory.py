@@ -16,11 +16,10 @@ from smolkit.manifest import check_destination, read, staged_file
 from smolkit.recipe import resolved
 from smolkit.train.checkpoints import read_trainer
 from smolkit.train.pretrain_recipe import PretrainRecipe
+from smolkit.train.run_files import CHECKPOINTS, RUN_FILE, run_directory
 
-RUN_FILE = "run.json"
-CHECKPOINTS = "checkpoints"
-_UNCHANGING = ("parallel", "compile", "activation_checkpointing", "checkpoint", "hardware", "track")
-"""Parts of a recipe that may differ when a run goes on: they decide how it is computed, and not what."""
+_UNCHANGING = ("parallel", "compile", "activation_checkpointing", "samples", "checkpoint", "hardware", "track")
+"""Parts of a recipe that may differ when a run goes on: they decide how it is computed and watched, and not what."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,6 @@ def identity_of(recipe: PretrainRecipe, order: Mapping[str, Any], dtype: str, br
     kept |= {"batch": {"tokens": recipe.batch.tokens}, "sources": order["sources"], "dtype": dtype}
     begun = (branch.step, branch.position) if branch else None
     return hashlib.sha256(json.dumps([kept, begun], sort_keys=True).encode()).hexdigest()
-
-
-def run_directory(out: Path) -> Path:
-    """Where the checkpoints and metrics of the run that writes `out` stand."""
-    return out.with_name(out.name + ".run")
 
 
 def check_run_directory(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smolkit.data.batches import MicroBatch
     from smolkit.train.prepare import Prepared
     from smolkit.train.recipe import FinetuneRecipe
+    from smolkit.train.samples import Prompt
 
 TASKS = Registry(
     "task",
@@ -77,6 +78,10 @@ class Task(ABC):
     @abstractmethod
     def measure(self, prepared: Prepared, model: Any, run_dir: Path) -> Measure:
         """A function that measures the model on the dev rows, of which there are some."""
+
+    @abstractmethod
+    def prompts(self, prepared: Prepared) -> list[Prompt]:
+        """What the recipe's samples continue; the model reads it as it reads the prompts of its rows."""
 
     @abstractmethod
     def card(self, recipe: Any, scores: Sequence[str]) -> tuple[str, str]:

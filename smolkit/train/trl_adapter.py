@@ -26,6 +26,7 @@ from smolkit.models.device import release_freed_memory
 from smolkit.models.functions import lora_linear
 from smolkit.optim.master import MasterAdamW, decay_groups
 from smolkit.train.recipe import FinetuneRecipe, Lora
+from smolkit.train.samples import Sampler
 from smolkit.train.tasks import Objective
 
 if TYPE_CHECKING:
@@ -155,6 +156,17 @@ def checkpoint_callback(keep: int) -> TrainerCallback:
     return Seal()
 
 
+def sampling_callback(sampler: Sampler) -> TrainerCallback:
+    """Has samples written, after the line of their step and before its checkpoint, so that a resume keeps them both."""
+
+    class Sampling(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
+            if "loss" in logs and sampler.is_due(state.global_step, state.max_steps):
+                sampler.write(state.global_step)
+
+    return Sampling()
+
+
 def _prune(newest: Path, best: str | None, keep: int) -> None:
     """Remove the oldest checkpoints but `keep`; never the newest nor the best, which is loaded at the end."""
     found = sorted(newest.parent.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
@@ -201,6 +213,12 @@ def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT still asks transformers by a name of before
         return get_peft_model(model, config, autocast_adapter_dtype=False)
+
+
+def base_of(model: Any) -> PreTrainedModel:
+    """The transformers model itself, its adapters in it."""
+    base: PreTrainedModel = model.get_base_model() if isinstance(model, PeftModel) else model
+    return base
 
 
 def _restore_adapter_dtype(model: torch.nn.Module) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +22,89 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
+def bundled_file() -> Path:
+    """The GGUF file of the bundled model, where llama.cpp can run it."""
+    pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
+    from smolkit.errors import ModelError
+    from smolkit.models import bundled_gguf
+
+    try:
+        return bundled_gguf()
+    except ModelError as exc:
+        pytest.skip(str(exc))
+
+
+@pytest.fixture(scope="module")
 def client(address: str) -> Any:
     """A client of the app that a module serves at its `address`."""
     from gradio_client import Client
 
     return Client(address, verbose=False)
+
+
+# ---- training runs
+
+
+def metrics_line(step: int, **figures: Any) -> dict[str, Any]:
+    """A line of metrics as pretraining writes it; keywords replace its figures."""
+    loss = 3.0 - math.log(step) / 10
+    return {
+        "step": step,
+        "stage": "main",
+        "loss": loss,
+        "loss_by_source": {"web": loss, "code": loss - 1},
+        "learning_rate": 1e-3,
+        "gradient_norm": 1.0 + 1 / step,
+        "tokens": step * 64,
+        "tokens_per_second": 128.0,
+        "seconds": 0.5,
+        "memory_gib": 1.25,
+        **figures,
+    }
+
+
+def write_run_directory(directory: Path, lines: list[dict[str, Any]], **described: Any) -> Path:
+    """A run directory with these metrics; keywords are what its run.json says."""
+    directory.mkdir(parents=True)
+    (directory / "metrics.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in lines))
+    (directory / "run.json").write_text(json.dumps({"recipe": {}, **described}))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def line() -> Callable[..., dict[str, Any]]:
+    return metrics_line
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Path]:
+    return write_run_directory
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is half way through."""
+    lines = [metrics_line(step) for step in range(1, 2501)]
+    return write_run_directory(tmp_path_factory.mktemp("growing") / "base.run", lines, plan={"steps": 5000})
+
+
+@pytest.fixture(scope="session")
+def tuned(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real preference run of a few steps, finished."""
+    from smolkit.train import finetune
+    from smolkit.train.tasks import TASKS
+
+    recipe = {
+        "task": "dpo",
+        "model": str(tiny_model_dir),
+        "data": {"train": [{"synth": {"rows": 12}}], "dev": [{"synth": {"rows": 2, "split": "dev"}}]},
+        "dev": {"every": 2, "rows": 2},
+        "batch": {"rows": 4, "micro_tokens": 512},
+        "optimizer": {"lr": 1e-3},
+        "epochs": 1,
+        "dtype": "float32",
+    }
+    out = tmp_path_factory.mktemp("tuned") / "dpo"
+    checked = TASKS.load("dpo").recipe.model_validate_json(json.dumps(recipe))
+    finetune.train(finetune.open_run(checked), out, console=Console(quiet=True))
+    return out

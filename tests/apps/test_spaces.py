@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,22 @@ def test_the_environment_names_the_model_then_the_folder_then_it_is_the_bundled_
     monkeypatch.setenv("SMOLKIT_MODEL", "me/mine")
     monkeypatch.setenv("SMOLKIT_RUNTIME", "torch")
     assert model_to_serve(tmp_path) == ("me/mine", "torch")
+
+
+def test_several_models_are_those_of_the_environment_then_those_that_the_space_lists_then_those_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gradio", reason="an app is a Gradio page: pip install 'smolkit[apps]'")
+    from smolkit.apps.serving import model_to_serve, models_to_serve
+    from smolkit.manifest import Manifest, write
+
+    for name in ("SMOLKIT_MODEL", "SMOLKIT_RUNTIME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("small", "large"):
+        (tmp_path / "model" / name).mkdir(parents=True)
+    assert models_to_serve(tmp_path) == ([f"{tmp_path}/model/large", f"{tmp_path}/model/small"], None)
+    write(tmp_path, Manifest(kind="space", details={"models": ["model/small,torch", "bundled"]}))
+    assert models_to_serve(tmp_path) == ([f"{tmp_path}/model/small,torch", "bundled"], None)
+    monkeypatch.setenv("SMOLKIT_MODEL", f"me/mine,torch{os.pathsep}bundled")
+    assert models_to_serve(tmp_path) == (["me/mine,torch", "bundled"], None)
+    assert model_to_serve(tmp_path) == ("me/mine,torch", None)

@@ -11,6 +11,7 @@ import pytest
 from smolkit import cli
 from smolkit.data.rows import read_rows
 from smolkit.data.synth import generate
+from smolkit.data.synth.issues import generate_issues
 
 ROWS = [
     {"text": "A red pot", "template": {"name": ""}, "output": {"name": "red pot"}, "lang": "en", "kind": "shop"},
@@ -71,6 +72,20 @@ def test_the_two_halves_of_the_test_split_are_the_whole_of_it(capsys):
     assert {row["seen"] for row in unseen} == {False}
     assert len({row["kind"] for row in unseen}) == 6
     assert sorted(row["id"] for row in seen + unseen) == sorted(row["id"] for row in whole)
+
+
+def test_issues_are_made_as_documents_are(tmp_path, capsys):
+    file = tmp_path / "issues.jsonl"
+    command = ["synth", "issues", "--rows", "22", "--seed", "3"]
+    code, printed, err = run(capsys, *command)
+    assert (code, err) == (0, "")
+    assert [json.loads(line) for line in printed.splitlines()] == list(generate_issues(22, 3))
+    assert run(capsys, *command, "--out", str(file)) == (0, "", f"wrote {file}: 22 rows, 7 kinds, 1 language\n")
+    assert file.read_text(encoding="utf-8") == printed
+    _, unseen, _ = run(capsys, "synth", "issues", "--rows", "3", "--split", "test", "--unseen-only")
+    assert [json.loads(line)["seen"] for line in unseen.splitlines()] == [False] * 3
+    line = "smolkit: the train split has seen words only. Take --split test, or leave the option out.\n"
+    assert run(capsys, *command, "--unseen-only") == (2, "", line)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,26 @@ def test_a_directory_or_a_file_goes_into_the_space_as_its_model(tmp_path: Path) 
         assert [source.role for source in manifest.read(space).sources] == ["model"]
 
 
+def test_several_models_go_into_the_space_each_under_its_own_name_and_are_listed_in_order(tmp_path: Path) -> None:
+    paths = [tmp_path / "tuned" / "model", tmp_path / "base" / "model", tmp_path / "tiny.gguf"]
+    for path in paths[:2]:
+        path.mkdir(parents=True)
+        (path / "config.json").write_text("{}")
+    paths[2].write_bytes(b"GGUF")
+    space = tmp_path / "space"
+    models = [f"{paths[0]},torch", str(paths[1]), "bundled,onnx,int8", str(paths[2])]
+    arguments = [part for model in models for part in ("--model", model)]
+    assert cli.run(["demo", "extraction", *arguments, "--space", str(space)]) == 0
+    inside = {"model/tuned-model/config.json", "model/base-model/config.json", "model/tiny.gguf"}
+    assert files(space) == OWN_FILES | {manifest.MANIFEST} | inside
+    assert manifest.read(space).details["models"] == [
+        "model/tuned-model,torch",
+        "model/base-model",
+        "bundled,onnx,int8",
+        "model/tiny.gguf",
+    ]
+
+
 def test_a_space_that_was_written_before_is_replaced(tmp_path: Path) -> None:
     space = tmp_path / "space"
     for _ in range(2):
@@ -98,10 +118,30 @@ def test_writing_and_checking_exclude_each_other(tmp_path: Path, capsys: pytest.
     assert "Give one of them" in error(capsys, "extraction", "--check", "--space", str(tmp_path / "space"))
 
 
+@pytest.mark.parametrize("option", [["--check"], ["--json"], ["--runtime", "onnx"]])
+def test_a_static_page_takes_no_option_of_the_page_with_a_server(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = error(capsys, "issue-generator", "--static", *option, "--space", str(tmp_path / "space"))
+    assert line == f"smolkit: {option[0]} is for the page with a server, and --static for the one without.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_static_page_needs_an_export_with_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "bundled: is no WebGPU export with a page. Make one with: smolkit export MODEL --target webgpu --page --out"
+    for space in ([], ["--space", str(tmp_path / "space")]):
+        assert error(capsys, "issue-generator", "--static", *space).startswith(f"smolkit: {line}")
+    checkout = tmp_path / "space" / ".git"
+    checkout.mkdir(parents=True)
+    assert "is a git checkout" in error(capsys, "issue-generator", "--static", "--space", str(tmp_path / "space"))
+    assert files(tmp_path) == set()
+
+
 def test_an_unknown_demo_or_runtime_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Did you mean 'extraction'?" in error(capsys, "extractoin")
     pytest.importorskip("gradio", reason="a demo is a Gradio page: pip install 'smolkit[apps]'")
     assert "Did you mean 'llama.cpp'?" in error(capsys, "extraction", "--runtime", "llamacpp")
+    assert "Did you mean 'llama.cpp'?" in error(capsys, "extraction", "--model", "bundled,llamacpp")
 
 
 def test_the_help_of_a_demo_imports_nothing_heavy() -> None:

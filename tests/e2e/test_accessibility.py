@@ -18,7 +18,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="drives the browser
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core: pip install 'smolkit[dev]'")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.slow
 
@@ -38,14 +38,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for step in range(1, 40)
     ]  # fmt: skip
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "samples.jsonl").write_text(json.dumps({"step": 39, "prompt": "Once", "text": " upon a time"}) + "\n")
+    (folder / "run.json").write_text(json.dumps({"recipe": {"steps": 40}, "plan": {"steps": 40}}))
     return folder
 
 
 def opener(name: str, run: Path) -> Opened:
-    from smolkit.runtime import open_backend, open_extractor
+    from smolkit.apps.models import Models, read_models
+    from smolkit.runtime import open_backend
 
     return {
-        "extraction": lambda: closing(open_extractor("bundled", runtime="llama.cpp")),
+        "extraction": lambda: Models.of(read_models(["bundled,llama.cpp"])),
+        "issue-generator": lambda: Models.of(read_models(["bundled,llama.cpp"])),
         "chat": lambda: closing(open_backend("bundled", runtime="llama.cpp")),
         "training": lambda: nullcontext([run]),
         "scoreboard": lambda: nullcontext([asset("evals", "results")]),
@@ -53,7 +57,7 @@ def opener(name: str, run: Path) -> Opened:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["extraction", "chat", "training", "scoreboard"])
+@pytest.mark.parametrize("name", ["extraction", "issue-generator", "chat", "training", "scoreboard"])
 def test_no_serious_finding(browser: Browser, bundled: Path, run: Path, name: str, scheme: str) -> None:
     from smolkit.cli.demo import served
 
@@ -63,7 +67,112 @@ def test_no_serious_finding(browser: Browser, bundled: Path, run: Path, name: st
         page.goto(address)
         page.get_by_role("heading", level=1).wait_for()
         page.wait_for_timeout(2000)  # until what the page loads of itself has come
-        found = axe.Axe().run(page).response["violations"]
+        assert serious(page) == []
         context.close()
-    serious = [finding for finding in found if finding["impact"] in ("serious", "critical")]
-    assert [(finding["id"], node["html"][:120]) for finding in serious for node in finding["nodes"]] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding_in_what_the_training_app_unfolds(browser: Browser, run: Path, scheme: str) -> None:
+    from smolkit.cli.demo import served
+
+    with served("training", opener("training", run), "base") as (_, _, address):
+        context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        page.locator("#plots figure").first.wait_for()
+        for name in ("Samples", "Last lines of the ledger", "Plan and recipe as recorded"):
+            page.get_by_role("button", name=name).click()
+        page.locator("#samples section").wait_for()
+        assert serious(page) == []
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding_in_what_the_extraction_app_makes_of_a_text(
+    browser: Browser, bundled: Path, scheme: str
+) -> None:
+    from smolkit.apps.models import Models, read_models
+    from smolkit.cli.demo import served
+    from smolkit.models import bundled_gguf
+
+    given = read_models(["bundled,llama.cpp", str(bundled_gguf())])
+    with served("extraction", lambda: Models.of(given), "bundled") as (_, _, address):
+        context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_role("button", name="Fill the template", exact=True).click()
+        page.locator("#marked mark").first.wait_for(timeout=120_000)
+        page.locator("#figures .remark", has_text="tokens/s").wait_for(timeout=120_000)
+        page.locator("#marked mark").first.focus()
+        assert serious(page) == []
+        page.get_by_role("tab", name="Compare").click()
+        page.locator("#reference .cm-content").fill('{"product": "Galet 2"}')
+        page.get_by_role("button", name="Compare", exact=True).click()
+        page.locator("#compare-status .remark", has_text="2 of 2 models").wait_for(timeout=120_000)
+        assert serious(page) == []
+        context.close()
+
+
+ISSUE = {
+    "title": "Export crashes",
+    "labels": ["bug", "feature", "documentation", "question", "performance", "security", "usability", "other"],
+    "priority": "critical",
+    "description": "It crashes.",
+    "steps": ["Press Export", "Pick CSV"],
+    "environment": {"os": "Linux"},
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding_in_an_issue(browser: Browser, bundled: Path, run: Path, scheme: str) -> None:
+    from smolkit.apps.issues import card
+    from smolkit.cli.demo import served
+
+    with served("issue-generator", opener("issue-generator", run), "bundled") as (_, _, address):
+        context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_role("button", name="JSON Schema of the issue").click()
+        page.get_by_role("button", name="Generate the issue").click()
+        page.locator("#figures .remark", has_text="tokens/s").wait_for(timeout=120_000)
+        for priority in ("low", "medium", "high", "critical"):
+            shown = card({**ISSUE, "priority": priority})
+            page.locator("#issue .issue").evaluate("(element, html) => { element.outerHTML = html; }", shown)
+            assert serious(page) == []
+        for tab in ("Markdown", "JSON"):
+            page.get_by_role("tab", name=tab).click()
+            assert serious(page) == []
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding_in_the_static_page(
+    browser: Browser, webgpu_export: Path, tmp_path: Path, scheme: str
+) -> None:
+    from smolkit.export.static_space import write_static_space
+    from smolkit.serve import serving
+
+    write_static_space("issue-generator", webgpu_export, tmp_path / "space")
+    with serving(tmp_path / "space") as address:
+        context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        page.locator("#model[data-state=ready]").wait_for(timeout=120_000)
+        assert serious(page) == []
+        page.get_by_text("JSON Schema of the issue").click()
+        page.locator("#schema").fill('{"properties": {"labels": {"items": {"enum": ["bug", "security"]}}, "x": {}}}')
+        page.get_by_role("button", name="Generate the issue").click()
+        page.locator("#figures", has_text="prompt tokens").wait_for(timeout=120_000)
+        for tab in ("Issue", "Markdown", "JSON"):
+            page.get_by_role("tab", name=tab).click()
+            assert serious(page) == []
+        page.locator("#schema").fill("{")
+        assert serious(page) == []
+        context.close()
+
+
+def serious(page: Page) -> list[tuple[str, str]]:
+    """What axe-core calls serious or critical: the rule, and the element."""
+    found = axe.Axe().run(page).response["violations"]
+    worst = [finding for finding in found if finding["impact"] in ("serious", "critical")]
+    return [(finding["id"], node["html"][:120]) for finding in worst for node in finding["nodes"]]

@@ -9,7 +9,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,19 +36,19 @@ Open = Callable[..., "Page"]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    from smolkit.apps.models import Choice, Given, Models
     from smolkit.cli.demo import served
     from smolkit.models import bundled_gguf
-    from smolkit.runtime import open_extractor
 
     try:
-        bundled_gguf()
+        file = bundled_gguf()
     except ModelError as exc:
         pytest.skip(str(exc))
-    with served("extraction", lambda: closing(open_extractor("bundled", runtime="llama.cpp")), "bundled") as (
-        _,
-        _,
-        address,
-    ):
+
+    def opened() -> Models:
+        return Models([Choice("bundled", Given("bundled", "llama.cpp")), Choice("twin", Given(str(file)))])
+
+    with served("extraction", opened, "bundled") as (_, _, address):
         yield address
 
 
@@ -83,7 +82,7 @@ def fill(page: Page, text: str = TEXT, template: str = TEMPLATE) -> None:
     page.get_by_role("button", name="Fill the template", exact=True).click()
     expect(page.locator("#figures .remark")).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator("#figures .remark")).not_to_have_text(
-        re.compile("^(The result|reading|writing|$)"), timeout=ANSWER_MS
+        re.compile("^(The result|opening|reading|writing|$)"), timeout=ANSWER_MS
     )
 
 
@@ -97,11 +96,12 @@ def test_a_visitor_fills_a_template_sees_the_places_and_takes_the_file(open_page
     fill(page)
     output = json.loads(result(page))
     assert list(output) == ["place", "picker"]
-    marked = page.locator("#marked .highlighted .text").all_inner_texts()
+    marked = page.locator("#marked mark").all_inner_texts()
     assert set(marked) == {value for value in output.values() if value is not None} != set()
     assert re.fullmatch(
-        r"\d+\.\d s · \d+ prompt tokens · \d+ new tokens, \d+ of them forced by the template",
-        page.locator("#figures").inner_text().strip(),
+        r"\d+\.\d s · \d+ prompt tokens · \d+ new tokens, \d+ of them forced by the template"
+        r" · \d+ tokens/s · llama\.cpp, .+",
+        page.locator("#figures .remark").inner_text().strip(),
     )
     with page.expect_download() as download:
         page.get_by_role("button", name="Download JSON", exact=True).click()
@@ -118,7 +118,7 @@ def test_an_example_replaces_both_inputs_and_takes_the_last_result_away(open_pag
     expect(page.locator("#template")).to_contain_text("invoice_number")
     expect(page.locator("#template-status")).to_contain_text("11 fields, ready")
     expect(page.locator("#figures .remark")).to_have_count(0)
-    expect(page.locator("#marked .highlighted")).to_have_count(0)
+    expect(page.locator("#marked mark")).to_have_count(0)
     assert result(page) == ""
     expect(page.get_by_role("button", name="Download JSON", exact=True)).to_be_disabled()
 
@@ -158,12 +158,146 @@ def test_html_and_page_code_in_the_inputs_are_shown_as_text(open_page: Open) -> 
     page = open_page()
     hostile = '<img src=x onerror="window.hit=1"><b>Menton</b> ${window.hit=2} {{value}}'
     fill(page, hostile, json.dumps({"<i>place</i>": "verbatim-string"}))
-    assert "".join(page.locator("#marked .text").all_text_contents()) == hostile
-    assert page.locator("#marked .label").all_inner_texts() == ["<i>place</i>"]
+    assert page.locator("#marked .source").text_content() == hostile
+    assert page.locator("#marked .legend a").all_inner_texts() == ["1\n<i>place</i>"]
     write_template(page, json.dumps({"a": hostile}))
     expect(page.locator("#template-status")).to_contain_text("<b>Menton</b> ${window.hit=2} {{value}}")
     assert page.locator("#marked img, #marked b, #marked i, #template-status img, #template-status b").count() == 0
     assert page.evaluate("window.hit") is None
+
+
+def shown_beside(page: Page) -> str:
+    """What the browser shows of the mark that is pointed at or focused."""
+    read = "mark => getComputedStyle(mark, '::after').content"
+    marks = page.locator("#marked mark").all()
+    shown = [mark.evaluate(read) for mark in marks]
+    return "".join(content.strip('"') for content in shown if content != "none")
+
+
+def test_a_mark_shows_field_value_place_and_score_when_it_is_pointed_at_and_when_it_is_focused(
+    open_page: Open,
+) -> None:
+    page = open_page()
+    fill(page)
+    known = r"place: .+ · characters \d+-\d+ · model's probability [01]\.\d\d"
+    assert shown_beside(page) == ""
+    page.locator("#marked mark").first.hover()
+    assert re.search(known, shown_beside(page))
+    page.mouse.move(0, 0)
+    assert shown_beside(page) == ""
+    page.locator("#marked .source").focus()
+    page.keyboard.press("Tab")
+    assert re.search(known, shown_beside(page))
+
+
+def test_an_entry_of_the_legend_leads_to_its_marks_and_outlines_them(open_page: Open) -> None:
+    page = open_page()
+    fill(page)
+    mark = page.locator("#marked mark").first
+    outline = "mark => getComputedStyle(mark).outlineStyle"
+    assert mark.evaluate(outline) == "none"
+    page.locator("#marked .legend a").first.focus()
+    assert mark.evaluate(outline) == "solid"
+    page.locator("#marked .legend a").first.click()
+    expect(mark).to_be_in_viewport()
+
+
+def test_a_visitor_picks_one_of_the_models(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_label("Model", exact=True).click()
+    page.get_by_role("option", name="twin").click()
+    fill(page)
+    expect(page.locator("#figures .remark.good")).to_contain_text("tokens/s")
+    page.get_by_role("button", name="Use it from a program").click()
+    page.get_by_role("button", name="Write the programs").click()
+    expect(page.locator("#python .cm-content")).to_contain_text("twin")
+
+
+def test_a_template_is_proposed_and_can_be_changed_and_filled(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_label("Text", exact=True).fill("Place: Menton\nPicked by: Odile Ferrand\nPrice: 2.40")
+    page.get_by_role("button", name="Make a template from this text").click()
+    expect(page.get_by_role("button", name="Fill the template", exact=True)).to_be_disabled()
+    expect(page.locator("#propose-status .remark")).to_contain_text("change what does not fit", timeout=ANSWER_MS)
+    expect(page.locator("#template-status .remark.good")).to_have_text(re.compile("fields?, ready"))
+    expect(page.locator("#template")).not_to_contain_text("warranty")
+    expect(page.get_by_role("button", name="Fill the template", exact=True)).to_be_enabled()
+
+
+def test_a_proposal_can_be_stopped_and_one_without_a_text_leaves_the_template(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Make a template from this text").click()
+    page.locator("#stop-propose").click()
+    expect(page.locator("#propose-status .remark.bad")).to_have_text("stopped", timeout=ANSWER_MS)
+    expect(page.locator("#template-status .remark.good")).to_have_text(re.compile("fields?, ready"))
+    write_template(page, TEMPLATE)
+    page.get_by_label("Text", exact=True).fill("")
+    page.get_by_role("button", name="Make a template from this text").click()
+    expect(page.locator("#propose-status .remark.bad")).to_contain_text("the text is empty", timeout=ANSWER_MS)
+    expect(page.locator("#template-status .remark")).to_have_text("2 fields, ready")
+
+
+def compare(page: Page, reference: str = "") -> None:
+    write_template(page, TEMPLATE)
+    page.get_by_label("Text", exact=True).fill(TEXT)
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#reference .cm-content").fill(reference)
+    page.get_by_role("button", name="Compare", exact=True).click()
+
+
+def test_models_are_compared_side_by_side_and_scored(open_page: Open) -> None:
+    page = open_page()
+    compare(page, '{"place": "Menton", "picker": "Odile Ferrand"}')
+    expect(page.locator("#compare-status .remark")).to_have_text("2 of 2 models", timeout=ANSWER_MS)
+    rows = {row.split("\t")[0]: row.split("\t")[1:] for row in page.locator("#sides tr").all_inner_texts()}
+    assert rows["Field"] == ["bundled", "twin"]
+    assert rows["state"] == ["answered", "answered"]
+    assert rows["place"][0] == rows["place"][1]
+    for field in ("place", "picker"):
+        assert all(re.search("(right|wrong)$", cell) for cell in rows[field])
+    assert all(re.fullmatch(r"[01]\.\d\d\d", cell) for cell in rows["F1 Levenshtein"])
+
+
+def test_a_comparison_that_cannot_be_made_is_one_line(open_page: Open) -> None:
+    page = open_page()
+    compare(page, '{"place": 3}')
+    line = page.locator("#compare-status .remark.bad")
+    expect(line).to_contain_text("the reference answer does not fit the template: place", timeout=ANSWER_MS)
+    expect(page.locator("#sides table")).to_have_count(0)
+    page.get_by_label("twin").uncheck()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(line).to_contain_text("from 2 to 4 models are compared at once, got 1", timeout=ANSWER_MS)
+
+
+def test_a_comparison_can_be_stopped(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_label("Text", exact=True).fill(" ".join(f"Lemon {n} from Menton." for n in range(420)))
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("#sides")).to_contain_text("reading part", timeout=ANSWER_MS)
+    page.locator("#stop-compare").click()
+    expect(page.locator("#compare-status .remark.bad")).to_have_text("stopped", timeout=ANSWER_MS)
+    page.get_by_label("Text", exact=True)
+    page.get_by_role("tab", name="One text").click()
+    fill(page)
+    expect(page.locator("#figures .remark.good")).to_contain_text("tokens/s", timeout=ANSWER_MS)
+
+
+def test_who_has_to_wait_sees_the_place_in_the_queue(open_page: Open) -> None:
+    first, second = open_page(), open_page()
+    first.get_by_label("Text", exact=True).fill(" ".join(f"Lemon {n} from Menton." for n in range(420)))
+    first.get_by_role("button", name="Fill the template", exact=True).click()
+    expect(first.locator("#figures .remark")).to_contain_text("reading part", timeout=ANSWER_MS)
+    second.get_by_role("button", name="Fill the template", exact=True).click()
+    place = second.locator("#figures .progress-text")
+    expect(place).to_contain_text("queue: 1/1", timeout=ANSWER_MS)
+    line, box = second.locator("#figures").bounding_box(), place.bounding_box()
+    assert line is not None
+    assert box is not None
+    assert line["y"] <= box["y"]
+    assert box["y"] + box["height"] <= line["y"] + line["height"] + 1
+    first.locator("#stop").click()
+    expect(second.locator("#figures .remark")).to_contain_text("tokens/s", timeout=ANSWER_MS)
 
 
 def test_an_answer_can_be_stopped_and_the_next_one_is_whole(open_page: Open) -> None:
@@ -231,6 +365,7 @@ def test_many_texts_are_filled_one_after_the_other_with_errors_by_row(open_page:
 def test_the_page_fits_its_window(open_page: Open, width: int, scheme: str) -> None:
     page = open_page(width, scheme)
     fill(page)
+    page.locator("#marked mark").first.hover()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for name in ("Fill the template", "Download JSON"):
         box = page.get_by_role("button", name=name, exact=True).bounding_box()
@@ -242,3 +377,8 @@ def test_the_page_fits_its_window(open_page: Open, width: int, scheme: str) -> N
     assert (brightness > 200) == (scheme == "light")
     if folder := os.environ.get("SMOLKIT_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"extraction-{width}-{scheme}.png", full_page=True)
+    compare(page)
+    expect(page.locator("#compare-status .remark")).to_have_text("2 of 2 models", timeout=ANSWER_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if folder:
+        page.screenshot(path=Path(folder) / f"extraction-compare-{width}-{scheme}.png", full_page=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(at)
         expect(page.locator("#status .remark")).to_contain_text("row", timeout=30_000)
-        expect(page.locator("#rows [role=gridcell]").first).to_be_visible()
+        expect(page.locator("#rows [role=gridcell]").first).to_be_visible(timeout=ANSWER_MS)
         return page
 
     yield open_page
@@ -143,6 +144,46 @@ def test_choosing_a_result_and_a_table_replaces_everything(open_page: Open) -> N
     expect(page.locator("#commands")).to_contain_text("smolkit data split sroie.jsonl")
     expect(page.locator("#about")).to_contain_text("Source: results/sroie.md")
     assert page.locator("#about a").get_attribute("href") == "https://arxiv.org/abs/2103.10213"
+
+
+def test_published_tables_stand_alone_where_nothing_was_measured(open_page: Open) -> None:
+    page = open_page()
+    choose(page, "Result", "base models")
+    status(page, "2 rows")
+    assert column(page, "model") == ["SmolLM2-135M", "SmolLM-135M"]
+    assert column(page, "HellaSwag") == ["42.1", "41.2"]
+    expect(page.get_by_role("img", name="Plot of ARC (average) against HellaSwag")).to_be_visible()
+    page.get_by_role("button", name="Where it is from").click()
+    assert page.locator("#about a").get_attribute("href") == "https://huggingface.co/HuggingFaceTB/SmolLM2-135M"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_what_lm_eval_measured_stands_beside_the_published_rows(
+    open_page: Open, tmp_path: Path, width: int, scheme: str
+) -> None:
+    from smolkit.cli.demo import served
+
+    figures = {"acc,none": 0.35, "acc_stderr,none": 0.0048, "acc_norm,none": 0.4321, "acc_norm_stderr,none": 0.0049}
+    tasks = {"hellaswag": figures, "piqa": figures}
+    written = {"results": tasks, "configs": {}, "n-shot": {"hellaswag": 0, "piqa": 0}, "model_name": "/models/mine"}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "results_2026-11-28T02-55-07.669702.json").write_text(json.dumps(written))
+    with served("scoreboard", lambda: nullcontext([tmp_path]), "mine") as (_, _, address):
+        page = open_page(width, scheme, at=address)
+        status(page, "4 rows")
+        choose(page, "Result", "base models")
+        status(page, "3 rows")
+        assert column(page, "model") == ["mine", "SmolLM2-135M", "SmolLM-135M"]
+        assert column(page, "HellaSwag") == ["43.2 ± 0.5", "42.1", "41.2"]
+        choose(page, "Table", "2. mine beside SmolLM2-135M")
+        status(page, "4 rows")
+        assert column(page, "difference")[:2] == ["+1.1", "+2.0"]
+        assert column(page, "standard error")[:2] == ["0.5", "0.5"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if folder := os.environ.get("SMOLKIT_SCREENSHOTS"):
+            page.screenshot(path=Path(folder) / f"scoreboard-base-{width}-{scheme}.png", full_page=True)
+        page.context.close()
 
 
 def test_what_cannot_be_searched_is_one_line_and_leaves_the_table(open_page: Open) -> None:

@@ -45,6 +45,7 @@ optimizer: {{lr: 1.0e-2}}
 schedule: {{warmup_steps: 4, decay_steps: 10}}
 dtype: float32
 validation: {{every: 10, tokens: 200}}
+samples: {{every: 15, prompts: ["The function <b>", "import os"], max_new_tokens: 8}}
 """
 
 Open = Callable[..., "Page"]
@@ -128,6 +129,25 @@ def test_a_finished_run_is_shown_with_its_figures_ledger_plan_and_recipe(open_pa
     expect(page.locator("#record")).to_contain_text("final loss")
     expect(page.locator("#recipe .cm-content")).to_contain_text("hidden: 32")
     assert page.get_by_label("Compare with").count() == 0
+
+
+def test_samples_are_shown_by_step_the_newest_first_and_as_text(open_page: Open, folder: Path) -> None:
+    run = folder / "first.run"
+    page = open_page(run)
+    page.get_by_role("button", name="Samples").click()
+    steps = page.locator("#samples h3")
+    expect(steps).to_have_text(["Step 40", "Step 30", "Step 15"])
+    newest = page.locator("#samples section").first
+    written = [json.loads(text) for text in (run / "samples.jsonl").read_text().splitlines()]
+    expect(newest.locator("dt")).to_have_text(["The function <b>", "import os"])
+    assert [line["prompt"] for line in written[-2:]] == ["The function <b>", "import os"]
+    new = {"step": 45, "prompt": "Once", "text": "<img src=x onerror='window.hit=1'> upon"}
+    with (run / "samples.jsonl").open("a") as stream:
+        stream.write(json.dumps(new) + "\n")
+    expect(steps.first).to_have_text("Step 45", timeout=SOON_MS)
+    expect(newest.locator("dd")).to_have_text("<img src=x onerror='window.hit=1'> upon")
+    assert page.locator("#samples img").count() == 0
+    assert page.evaluate("window.hit") is None
 
 
 def test_new_lines_appear_by_themselves_and_a_half_one_waits(open_page: Open, folder: Path) -> None:
@@ -244,9 +264,10 @@ def test_the_page_fits_its_window(open_page: Open, trained: Path, width: int, sc
     page.get_by_role("option", name="second").click()
     expect(page.locator("#comparison tbody tr")).to_have_count(2, timeout=SOON_MS)
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Last lines of the ledger").click()
-    page.get_by_role("button", name="Plan and recipe as recorded").click()
+    for name in ("Samples", "Last lines of the ledger", "Plan and recipe as recorded"):
+        page.get_by_role("button", name=name).click()
     expect(page.locator("#ledger tbody tr")).to_have_count(20)
+    expect(page.locator("#samples section")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for chart in page.locator("#plots figure > svg").all():
         box = chart.bounding_box()

@@ -15,8 +15,7 @@ import pytest
 
 from smolkit.assets import asset
 from smolkit.data.render import TokenizerEncoder, encode_prompt
-from smolkit.export.page import _format_pieces, _leaf_type
-from smolkit.extraction.leaf_types import LEAF_TYPES
+from smolkit.export.page import _format_pieces, leaf_types
 from smolkit.extraction.prompt import FORMATS, get_format
 from smolkit.extraction.template import Template
 from smolkit.extraction.windows import locate_values
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node he
 
 SCRIPT = Path(__file__).with_name("transformers_js.mjs")
 TEXT = 'Fresh "lemons" from Menton, 2.40 EUR the kilo,\n  été 漢字 picked on 3 March 2025 by Odile Ferrand. C:\\dir'
-TYPES = {name: _leaf_type(name) for name in LEAF_TYPES}
+TYPES = leaf_types()
 PROMPTS = (
     "The months of the year are January, February, March, April, May, June, July, August, September, October, and "
     "the days of the week are Monday, Tuesday, Wednesday, Thursday,",

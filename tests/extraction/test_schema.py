@@ -139,6 +139,16 @@ def test_recursion_is_cut_where_it_comes_back():
     assert reports == ["children[]: refers to itself; a template cannot, so it is left out"]
 
 
+@pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
+def test_recursion_through_a_combination_is_cut_too(keyword: str) -> None:
+    """As pydantic writes a field that may be another of its kind."""
+    node = {"type": "object", "properties": {"name": {"type": "string"}, "next": {keyword: [{"$ref": "#/$defs/Node"}]}}}
+    for root in ({"$ref": "#/$defs/Node"}, {keyword: [{"$ref": "#/$defs/Node"}]}):
+        source, reports = template_from_json_schema({**root, "$defs": {"Node": node}})
+        assert source == {"name": "string"}
+        assert reports == ["next: refers to itself; a template cannot, so it is left out"]
+
+
 def test_parts_of_all_of_are_joined_and_contradictions_named():
     source, reports = template_from_json_schema(
         {
@@ -173,11 +183,65 @@ def test_unions_of_choices_are_one_enum():
         ({"properties": {"a": {"type": 3}}}, "^a: type cannot be the number 3"),
         ([], "a schema is an object or a boolean, got a list"),
         ({"properties": {"": {"type": "string"}}}, "a key is a printable string"),
+        ({"type": [["object"]]}, "^unknown JSON Schema type a list"),
+        ({"properties": {"a": {"type": "object", "properties": [], "required": ["b"]}}, "required": ["a"]}, "^a: prop"),
+        ({"properties": {"a": {"anyOf": [{"enum": 5}]}}}, "^a: enum cannot be the number 5"),
     ],
 )
 def test_a_schema_without_a_template_is_refused(schema, message):
     with pytest.raises(TemplateError, match=message):
         template_from_json_schema(schema)
+
+
+@pytest.mark.parametrize("keyword", ["allOf", "properties"])
+def test_references_that_multiply_are_refused(keyword: str) -> None:
+    """A few lines that stand for 2 to the power of 40 schemas."""
+    definitions: dict[str, Any] = {"40": {"properties": {"a": {"type": "string"}}}}
+    for depth in range(40):
+        twice = [{"$ref": f"#/$defs/{depth + 1}"}] * 2
+        definitions[str(depth)] = {keyword: twice if keyword == "allOf" else dict(zip("ab", twice, strict=True))}
+    with pytest.raises(TemplateError, match=r"the schema unfolds to over 10,000 parts. Refer to fewer definitions."):
+        template_from_json_schema({"$ref": "#/$defs/0", "$defs": definitions})
+
+
+def test_a_key_that_is_required_many_times_over_is_asked_once() -> None:
+    schema: dict[str, Any] = {"type": ["string", "null"]}
+    for _ in range(40):
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"] * 10}
+    with pytest.raises(TemplateError, match="nested deeper than 32 levels"):
+        template_from_json_schema(schema)
+
+
+values = st.recursive(
+    st.sampled_from(
+        [None, True, False, 0, 1, -2.5, "", "a", "string", "object", "null", "date", "#/properties/a", "\0"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["$ref", "a", "allOf", "anyOf", "const", "enum", "format", "items", "minItems", "oneOf", "pattern",
+                 "prefixItems", "properties", "required", "type", "uniqueItems"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(st.sampled_from(["a", "b", "c.d", ""]), values, max_size=3), values)
+def test_any_json_has_a_template_or_one_line_of_why_not(properties: dict[str, Any], more: Any) -> None:
+    schema = {"properties": properties, **(more if isinstance(more, dict) else {"required": more})}
+    try:
+        source, _ = template_from_json_schema(schema)
+    except TemplateError as exc:
+        line = str(exc)
+    else:
+        line = Template.parse(source).style
+    assert line.isprintable()
 
 
 # ---- pydantic

@@ -20,6 +20,7 @@ from smolkit.recipe import resolved
 from smolkit.train import parallel
 from smolkit.train.ledger import METRICS, read_metrics
 from smolkit.train.parallel import World, check_start, open_world
+from smolkit.train.run_files import SAMPLES
 
 
 def smolkit(recipe: Any, folder: Path, out: str, *options: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
@@ -42,7 +43,11 @@ def test_two_processes_train_as_one_and_their_checkpoints_go_both_ways(
     make_pretrain_recipe, tmp_path: Path, kind: str
 ) -> None:
     recipe = make_pretrain_recipe(
-        checkpoint={"every": 4, "keep": 8}, validation={"every": 4, "tokens": 200}, parallel={"kind": kind}
+        checkpoint={"every": 4, "keep": 8},
+        validation={"every": 4, "tokens": 200},
+        parallel={"kind": kind},
+        optimizer={"lr": 1e-3},
+        samples={"every": 4, "prompts": ["The function", "import os"], "max_new_tokens": 6},
     )
     for out, ranks in (("one", 1), ("two", 2)):
         done = smolkit(recipe, tmp_path, out, ranks=ranks)
@@ -52,6 +57,10 @@ def test_two_processes_train_as_one_and_their_checkpoints_go_both_ways(
     assert shared in done.stderr
     whole = losses(tmp_path, "one")
     assert losses(tmp_path, "two") == pytest.approx(whole, abs=1e-4)
+    written = [read_metrics(tmp_path / f"{out}.run" / SAMPLES) for out in ("one", "two")]
+    assert written[0] == written[1]
+    assert [line["step"] for line in written[1]] == [4, 4, 8, 8]
+    assert all(line["text"] for line in written[1])
     for out, ranks in (("one", 2), ("two", 1)):
         last = tmp_path / f"{out}.run" / "checkpoints" / "step-00000008"
         for file in last.iterdir():
@@ -61,6 +70,7 @@ def test_two_processes_train_as_one_and_their_checkpoints_go_both_ways(
         assert done.returncode == 0, done.stderr
         assert "resuming from step-00000004" in done.stderr
         assert losses(tmp_path, out) == pytest.approx(whole, abs=1e-4)
+        assert read_metrics(tmp_path / f"{out}.run" / SAMPLES) == written[0]
 
 
 def test_sequences_that_cannot_be_shared_out_are_refused(make_pretrain_recipe) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ from smolkit.extraction.prompt import get_format
 from smolkit.train.prepare import check_batches, choose_padding, prepare
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import PreTrainedTokenizerFast
 
     from tests.train.conftest import MakeRecipe
@@ -34,6 +37,18 @@ def test_rows_that_are_too_long_are_named_and_refused_or_skipped(make_recipe: Ma
     assert len(prepared.skipped) == len(caught.value.problems) > 0
     assert len(prepared.examples) + len(prepared.skipped) == 12
     assert max(prepared.lengths) <= 170
+
+
+def test_made_issues_and_those_of_github_train_side_by_side(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    file = tmp_path / "issues.json"
+    file.write_text(json.dumps([{"title": "Export hangs", "body": "The export hangs.", "labels": [{"name": "bug"}]}]))
+    sources = [{"synth": {"of": "issues", "rows": 5}}, {"path": str(file), "format": "github"}]
+    prepared = prepare(make_recipe(data={"train": sources}))
+    assert prepared.rows_by_source == {
+        "synth(rows=5, seed=0, split=train, of=issues, level=full)": 5,
+        str(file): 1,
+    }
+    assert len(prepared.examples) == 6
 
 
 def test_later_passes_are_redrawn_where_the_recipe_says_so(make_recipe: MakeRecipe) -> None:

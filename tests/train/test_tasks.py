@@ -43,6 +43,8 @@ def test_a_misspelt_task_gets_the_nearest_name(tmp_path: Path) -> None:
         ("smoke/chat", "data.redraw=true", "redraw: no such field"),
         ("smoke/chat", "dev.max_new_tokens=8", "max_new_tokens: no such field"),
         ("smoke/chat", "data.train[0].synth.level=plain", "level: no such field"),
+        ("smoke/chat", "data.train[0].synth.of=issues", "of: no such field"),
+        ("finetune/issues-135m", "data.train[0].synth.of=isues", "Did you mean 'issues'"),
         ("smoke/dpo", "prompt_format=smolkit-1", "prompt_format: no such field"),
         ("smoke/dpo", "data.format=sharegpt", "format: no such field"),
         ("smoke/dpo", "dpo.betta=0.1", r"dpo\.betta: no such field\. Did you mean 'beta'"),

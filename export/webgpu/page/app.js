@@ -1,33 +1,38 @@
-// The page: starts the worker that holds the model, and shows what it says. It knows no tokens and no logits.
+// The page on which a template is filled from a text: its inputs, and the answer as it grows.
 
-import { attempts, capabilities, deviceName } from "./devices.js";
-import { explain, fetchFile, PageFault } from "./faults.js";
+import { copy, element, listenForKeys, remark, save, showJson, span } from "./dom.js";
+import { figures, Model } from "./model.js";
 import { segments } from "./spans.js";
 import { leaves, readTemplate, TemplateFault } from "./template.js";
 
-const BASE = new URL(".", document.baseURI).href;
-// Faults that no other device would mend.
-const FINAL = new Set(["offline", "missing", "changed", "server"]);
-
-const element = (id) => document.getElementById(id);
-const page = { settings: null, worker: null, ready: false, busy: false, loading: new Map(), result: "", text: "" };
+const page = { result: "", text: "", isTemplateBad: false, isTextBad: false };
+const model = new Model({
+  changed: showButtons,
+  reading({ tokens, total }) {
+    if (tokens) element("steps").textContent = `Reading the text: ${tokens} of ${total} tokens`;
+  },
+  writing({ text, tokens }) {
+    element("result").textContent = text;
+    element("steps").textContent = `Writing: ${tokens} tokens`;
+  },
+  answer: showAnswer,
+  fault({ message }, wasBusy) {
+    if (wasBusy) clearResult();
+    remark("figures", message, true);
+  },
+});
 
 start();
 
 async function start() {
-  element("retry").addEventListener("click", () => location.reload());
-  try {
-    page.settings = await (await fetchFile("smolkit_page.json")).json();
-  } catch (error) {
-    showFault(explain(error));
-    return;
-  }
-  document.title = page.settings.title;
-  element("title").textContent = page.settings.title;
-  showTypes(page.settings.leaf_types);
-  fillExamples(page.settings.examples);
+  const settings = await model.readSettings();
+  if (!settings) return;
+  document.title = settings.title;
+  element("title").textContent = settings.title;
+  showTypes(settings.leaf_types);
+  fillExamples(settings.examples);
   listen();
-  await loadModel();
+  await model.load();
 }
 
 function listen() {
@@ -36,130 +41,9 @@ function listen() {
   element("example").addEventListener("change", () => useExample(Number(element("example").value)));
   element("fill").addEventListener("click", fill);
   element("stop").addEventListener("click", stop);
-  element("copy").addEventListener("click", copy);
-  element("download").addEventListener("click", download);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !element("fill").disabled) fill();
-    if (event.key === "Escape" && page.busy) stop();
-  });
-}
-
-// ---- the model
-
-async function loadModel() {
-  const only = new URLSearchParams(location.search).get("device");
-  const left = attempts(await capabilities(), page.settings, only);
-  let fault = new PageFault("gpu", noAttempt(only));
-  while (left.length) {
-    const attempt = left.shift();
-    setStatus("loading", `Loading the model for ${attempt.device === "webgpu" ? "the graphics processor" : "the processor"}…`);
-    try {
-      const { selftest, threads } = await tryAttempt(attempt);
-      if (selftest.passed) {
-        becomeReady(attempt, threads);
-        return;
-      }
-      fault = new PageFault("selftest", "No device of this browser computes the model as it should, so it is not used.");
-      notify(failedTest(attempt, left[0]));
-    } catch (error) {
-      fault = explain(error);
-      if (FINAL.has(fault.kind)) break;
-      if (left.length) notify(`${deviceLabel(attempt)} could not load the model; trying another way. (${fault.message})`);
-    }
-    page.worker.terminate();
-  }
-  showFault(fault);
-}
-
-function noAttempt(only) {
-  if (only === "webgpu") return "This browser has no graphics processor for pages, and the address asks for one.";
-  return "This browser can run none of the files of this export. Export q4 as well, which runs everywhere.";
-}
-
-/** Starts a worker on one device; resolves when it is ready, rejects with its fault. */
-function tryAttempt(attempt) {
-  page.loading.clear();
-  showFiles();
-  page.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-  return new Promise((resolve, reject) => {
-    page.worker.onmessage = ({ data }) => {
-      if (data.type === "ready") resolve(data);
-      else if (data.type === "fault") reject(new PageFault(data.kind, data.message, data.more));
-      else if (data.type === "progress") showProgress(data);
-      else if (data.type === "preparing") showPreparing();
-    };
-    page.worker.onerror = (event) => reject(new PageFault("other", `The worker could not start: ${event.message ?? "unknown"}`));
-    page.worker.postMessage({ type: "load", page: page.settings, base: BASE, attempt });
-  });
-}
-
-function failedTest(attempt, next) {
-  const what = `${deviceLabel(attempt)} computed the self-test wrongly`;
-  if (!next) return `${what}.`;
-  if (next.device === "webgpu") return `${what}; it is used another way now.`;
-  return `${what}, so the model runs on the processor, which is slower.`;
-}
-
-function deviceLabel({ device }) {
-  return device === "webgpu" ? "The graphics processor" : "The processor";
-}
-
-function becomeReady(attempt, threads) {
-  page.ready = true;
-  page.worker.onmessage = ({ data }) => onMessage[data.type]?.(data);
-  page.worker.onerror = (event) => onMessage.fault(new PageFault("gpu", `The model stopped: ${event.message ?? "unknown"}`));
-  element("model").dataset.device = attempt.device;
-  element("model").dataset.subgroups = attempt.subgroups ?? false;
-  element("model").dataset.unpacked = Boolean(attempt.parts);
-  element("progress").hidden = true;
-  element("files").hidden = true;
-  setStatus("ready", `Ready, on ${deviceName(attempt, threads)}. It works offline from here on.`);
-  showButtons();
-}
-
-function showProgress({ file, loaded, total }) {
-  page.loading.set(file, { loaded, total: total || loaded });
-  showFiles();
-}
-
-function showFiles() {
-  const files = [...page.loading].filter(([, { total }]) => total > 100_000);
-  const rows = files.map(([file, { loaded, total }]) => {
-    const row = document.createElement("li");
-    row.append(span(file), span(loaded < total ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(total)} MB`));
-    return row;
-  });
-  element("files").replaceChildren(...rows);
-  const sum = (key) => files.reduce((all, [, sizes]) => all + sizes[key], 0);
-  if (sum("loaded") < sum("total") || !sum("total")) element("progress").value = sum("total") ? sum("loaded") / sum("total") : 0;
-}
-
-function showPreparing() {
-  setStatus("loading", "Preparing and testing the model. This can take a minute…");
-  element("progress").removeAttribute("value"); // how far it is, nobody knows
-}
-
-function setStatus(state, line) {
-  element("model").dataset.state = state;
-  element("status").textContent = line;
-}
-
-function notify(line) {
-  element("notice").hidden = false;
-  element("notice").textContent = line;
-}
-
-function showFault(fault) {
-  page.worker?.terminate();
-  page.ready = false;
-  page.failed = true;
-  setStatus("failed", "The model is not loaded.");
-  element("progress").hidden = true;
-  element("fault").hidden = false;
-  element("fault").textContent = fault.message;
-  element("fault").title = fault.more ?? "";
-  element("retry").hidden = false;
-  showButtons();
+  element("copy").addEventListener("click", copyResult);
+  element("download").addEventListener("click", () => save("extraction.json", page.result + "\n", "application/json"));
+  listenForKeys("fill", "stop");
 }
 
 // ---- the inputs
@@ -173,7 +57,7 @@ function fillExamples(examples) {
 }
 
 function useExample(index) {
-  const { template, text, verbatim } = page.settings.examples[index];
+  const { template, text, verbatim } = model.settings.examples[index];
   element("template").value = template;
   element("text").value = text;
   element("verbatim").checked = verbatim;
@@ -186,7 +70,7 @@ function checkTemplate() {
   let line = "";
   let isBad = false;
   try {
-    const count = [...leaves(readTemplate(element("template").value, page.settings.leaf_types).root)].length;
+    const count = [...leaves(readTemplate(element("template").value, model.settings.leaf_types).root)].length;
     line = `${count} field${count > 1 ? "s" : ""}, ready`;
   } catch (error) {
     if (!(error instanceof TemplateFault)) throw error;
@@ -203,19 +87,14 @@ function checkText() {
   const { length } = element("text").value.trim();
   page.isTextBad = !length;
   element("text-length").textContent = length ? `${length.toLocaleString("en")} characters` : "";
-  remark("text-status", length ? "" : "Paste a text, or choose an example.", false);
+  remark("text-status", length ? "" : "Paste a text, or choose an example.");
   showButtons();
 }
 
 function showButtons() {
-  element("fill").disabled = !page.ready || page.busy || page.isTemplateBad || page.isTextBad;
-  element("fill").textContent = page.busy ? "Filling…" : page.ready || page.failed ? "Fill the template" : "Waiting for the model";
-  // A button that goes away hands the focus on, so that the keyboard stays where it was.
-  const focused = document.activeElement;
-  element("stop").hidden = !page.busy;
-  if (page.busy && focused === element("fill")) element("stop").focus();
-  if (!page.busy && focused === element("stop")) element(element("fill").disabled ? "template" : "fill").focus();
-  for (const id of ["copy", "download"]) element(id).disabled = page.busy || !page.result;
+  const usable = !page.isTemplateBad && !page.isTextBad;
+  model.showButtons({ start: "fill", stop: "stop", label: "Fill the template", usable, otherwise: "template" });
+  for (const id of ["copy", "download"]) element(id).disabled = model.busy || !page.result;
 }
 
 function showTypes(leafTypes) {
@@ -239,87 +118,36 @@ function showTypes(leafTypes) {
 
 function fill() {
   clearResult();
-  page.busy = true;
   page.text = element("text").value;
-  remark("figures", "Filling the template…", false);
-  page.worker.postMessage({
-    type: "fill",
-    template: element("template").value,
-    text: page.text,
-    verbatim: element("verbatim").checked,
-  });
-  showButtons();
+  remark("figures", "Filling the template…");
+  model.fill({ template: element("template").value, text: page.text, verbatim: element("verbatim").checked });
   element("result-heading").scrollIntoView({ block: "nearest" });
 }
 
 function stop() {
-  page.worker.postMessage({ type: "stop" });
+  model.stop();
   element("stop").disabled = true;
 }
 
-const onMessage = {
-  reading({ tokens, total }) {
-    if (tokens) element("steps").textContent = `Reading the text: ${tokens} of ${total} tokens`;
-  },
-  writing({ text, tokens }) {
-    element("result").textContent = text;
-    element("steps").textContent = `Writing: ${tokens} tokens`;
-  },
-  answer(answer) {
-    endRun();
-    page.result = answer.json;
-    showJson(answer.json);
-    remark("figures", figures(answer), answer.truncated);
-    showLeft(answer.left);
-    showMarked(page.text, answer.places);
-    showButtons();
-  },
-  fault(fault) {
-    if (page.busy) element("result").textContent = "";
-    endRun();
-    if (fault.kind === "gpu" || fault.kind === "memory") showFault(fault);
-    remark("figures", fault.message, true);
-    showButtons();
-  },
-};
-
-function endRun() {
-  page.busy = false;
-  element("steps").textContent = "";
-  element("stop").disabled = false;
+function showAnswer(answer) {
+  clearResult();
+  page.result = answer.json;
+  showJson("result", answer.json);
+  remark("figures", figures(answer), answer.truncated);
+  showLeft(answer.left);
+  showMarked(page.text, answer.places);
 }
 
 function clearResult() {
   page.result = "";
   element("result").textContent = "";
+  element("steps").textContent = "";
+  element("stop").disabled = false;
   element("left").hidden = true;
   element("marked").hidden = true;
   element("marked-heading").hidden = true;
-  remark("figures", "", false);
+  remark("figures", "");
   showButtons();
-}
-
-function figures(answer) {
-  const { firstTokenMs, decodeMs, newTokens, forcedTokens, promptTokens } = answer;
-  const parts = [
-    `${(answer.totalMs / 1000).toFixed(1)} s`,
-    `first token after ${(firstTokenMs / 1000).toFixed(1)} s`,
-    ...(decodeMs > 0 ? [`${(newTokens / (decodeMs / 1000)).toFixed(1)} tokens/s`] : []),
-    `${promptTokens} prompt tokens`,
-    `${newTokens} new tokens, ${forcedTokens} of them forced by the template`,
-  ];
-  if (answer.stopped) parts.push("stopped: fields not yet reached are empty");
-  if (answer.truncated) parts.push("cut short: the answer reached its limit");
-  return parts.join(" · ");
-}
-
-/** JSON with its keys and values told apart; everything is text, whatever it holds. */
-function showJson(json) {
-  const pieces = json.split(/^(\s*"(?:[^"\\]|\\.)*")(?=: )/m).flatMap((piece, index) => {
-    if (index % 2) return [span(piece, "key")];
-    return piece.split(/("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false)/).map((part, at) => span(part, at % 2 ? "value" : ""));
-  });
-  element("result").replaceChildren(...pieces.filter((piece) => piece.textContent));
 }
 
 function showLeft(left) {
@@ -342,38 +170,11 @@ function showMarked(text, places) {
   element("marked-heading").hidden = false;
 }
 
-async function copy() {
-  try {
-    await navigator.clipboard.writeText(page.result);
-    remark("figures", "Copied.", false);
-  } catch {
-    getSelection().selectAllChildren(element("result"));
-    remark("figures", "This browser does not let the page copy. The result is selected: copy it with the keyboard.", true);
+async function copyResult() {
+  if (await copy(page.result)) {
+    remark("figures", "Copied.");
+    return;
   }
-}
-
-function download() {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([page.result + "\n"], { type: "application/json" }));
-  link.download = "extraction.json";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-// ---- small things
-
-function remark(id, line, isBad) {
-  if (element(id).textContent !== line) element(id).textContent = line; // a screen reader says what is set
-  element(id).classList.toggle("bad", isBad);
-}
-
-function span(text, className = "", tag = "span") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-function megabytes(bytes) {
-  return (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
+  getSelection().selectAllChildren(element("result"));
+  remark("figures", "This browser does not let the page copy. The result is selected: copy it with the keyboard.", true);
 }

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from smolkit.apps import runs
-from smolkit.apps.runs import Run, Runs, find_place, open_runs
+from smolkit.apps.runs import Run, open_runs
 from smolkit.errors import SmolkitError
 
 SILENT = Console(file=open(os.devnull, "w"))  # noqa: SIM115
@@ -54,9 +53,8 @@ def pretrained(bundled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "base"
 
 
-def finetuned(task: str, model: Path, out: Path) -> Path:
-    """A model of a few steps of a task, with dev rows."""
-    from smolkit.train import finetune
+def finetune_recipe(task: str, model: Path, **fields: Any) -> Any:
+    """A recipe of a few steps of a task, with dev rows; keywords replace its fields."""
     from smolkit.train.tasks import TASKS
 
     level = {"level": "plain"} if task == "extraction" else {}
@@ -72,10 +70,9 @@ def finetuned(task: str, model: Path, out: Path) -> Path:
         "optimizer": {"lr": 1e-3},
         "epochs": 1,
         "dtype": "float32",
+        **fields,
     }
-    checked = TASKS.load(task).recipe.model_validate_json(json.dumps(recipe))
-    finetune.train(finetune.open_run(checked), out, console=SILENT)
-    return out
+    return TASKS.load(task).recipe.model_validate_json(json.dumps(recipe))
 
 
 def line(step: int, **figures: Any) -> str:
@@ -105,13 +102,6 @@ def test_it_needs_neither_gradio_nor_torch() -> None:
     code = "import sys, smolkit.apps.runs; print({'gradio', 'torch', 'transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_its_names_of_files_are_those_that_training_writes() -> None:
-    from smolkit.train import finetune, ledger, pretrain_ledger, run_directory
-
-    assert (runs.METRICS, runs.SPIKES) == (ledger.METRICS, pretrain_ledger.SPIKES)
-    assert {runs.RUN_FILE} == {finetune.RUN_FILE, run_directory.RUN_FILE}
 
 
 # ---- real runs
@@ -150,7 +140,10 @@ def test_the_run_and_its_model_are_one_run_by_whichever_name(pretrained: Path) -
 def test_a_fine_tuning_run_is_read_with_what_its_task_measures(
     tiny_model_dir: Path, tmp_path: Path, task: str, figures: set[str]
 ) -> None:
-    run = only(finetuned(task, tiny_model_dir, tmp_path / "tuned"))
+    from smolkit.train import finetune
+
+    finetune.train(finetune.open_run(finetune_recipe(task, tiny_model_dir)), tmp_path / "tuned", console=SILENT)
+    run = only(tmp_path / "tuned")
     assert (run.kind, run.state(), run.steps_planned) == (task, "finished", run.step)
     assert figures | {"loss", "learning_rate", "gradient_norm"} <= run.curves.keys()
     assert run.record.recipe["task"] == task
@@ -158,17 +151,26 @@ def test_a_fine_tuning_run_is_read_with_what_its_task_measures(
     assert run.record.scores["final_loss"] > 0
 
 
-def test_what_the_plot_command_finds_is_found_too(pretrained: Path, tmp_path: Path) -> None:
-    from smolkit.train.plot import plot_run
+def test_a_fine_tuning_run_says_from_its_start_how_many_steps_it_will_have(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smolkit.train import finetune
+    from smolkit.train.ledger import Ledger
 
-    shutil.copytree(pretrained.with_name("base.run"), tmp_path / "only.run")
-    for named in (tmp_path / "only.run", tmp_path / "only", pretrained, pretrained.with_name("base.run")):
-        assert find_place(named)
-        plot_run(named, tmp_path / "plot.png")
-    with pytest.raises(SmolkitError, match="so it is no run"):
-        plot_run(tmp_path, tmp_path / "plot.png")
-    with pytest.raises(SmolkitError, match="so it is no run"):
-        open_runs([tmp_path])
+    seen = []
+
+    def look(ledger: Ledger, args: object, state: Any, control: object, **_: object) -> None:
+        run = only(tmp_path / "tuned.run")
+        seen.append((run.step, run.steps_planned, run.state()))
+        if state.global_step == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "on_step_begin", look)
+    with pytest.raises(KeyboardInterrupt):
+        finetune.train(finetune.open_run(finetune_recipe("chat", tiny_model_dir)), tmp_path / "tuned", console=SILENT)
+    assert seen == [(0, 3, "waiting"), (1, 3, "training"), (2, 3, "training")]
+    run = only(tmp_path / "tuned")
+    assert run.seconds_left() == pytest.approx(run.curves["seconds"].recent())
 
 
 # ---- growing
@@ -227,14 +229,10 @@ def test_a_file_that_began_anew_in_place_and_is_longer_now_is_read_anew(tmp_path
 
 
 def test_a_fine_tuning_run_goes_on_as_its_model_when_its_directory_is_removed(tmp_path: Path) -> None:
-    directory = write_run(tmp_path / "tuned.run", line(1) + line(2), {"identity": "x", "recipe": {"task": "chat"}})
+    described = {"identity": "x", "recipe": {"task": "chat"}, "plan": {"steps": 3}}
+    directory = write_run(tmp_path / "tuned.run", line(1) + line(2), described)
     run = only(directory)
-    assert (run.kind, run.state(), run.steps_planned) == ("chat", "training", None)
-    checkpoint = directory / "checkpoint-2"
-    checkpoint.mkdir()
-    (checkpoint / "trainer_state.json").write_text(json.dumps({"max_steps": 3}))
-    run.read()
-    assert (run.steps_planned, run.seconds_left()) == (3, 0.5)
+    assert (run.kind, run.state(), run.steps_planned, run.seconds_left()) == ("chat", "training", 3, 0.5)
     model = write_run(tmp_path / "tuned", line(1) + line(2) + line(3))
     manifest = {"format": 1, "kind": "model", "recipe": {"task": "chat"}, "scores": {"final_loss": 2.9}}
     (model / "smolkit.json").write_text(json.dumps({**manifest, "details": {"plan": {"steps": 3}}}))
@@ -291,6 +289,25 @@ def test_spikes_are_read_with_their_documents(tmp_path: Path) -> None:
     assert run.version > version
 
 
+def test_samples_are_read_as_they_come_and_anew_after_a_resume(tmp_path: Path) -> None:
+    from smolkit.train.ledger import keep_until
+
+    directory = write_run(tmp_path / "a.run", line(1) + line(2))
+    file = directory / "samples.jsonl"
+    run = only(directory)
+    assert run.samples == []
+    first, second = ({"step": step, "prompt": "Once", "text": f" upon {step}"} for step in (1, 2))
+    version = run.version
+    file.write_text(f'{json.dumps(first)}\nbroken\n{{"step": 1, "prompt": 3}}\n{json.dumps(second)}\n')
+    run.read()
+    assert run.samples == [first, second]
+    assert run.version > version
+    file.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
+    keep_until(file, 1)
+    run.read()
+    assert run.samples == [first]
+
+
 # ---- what is wrong
 
 
@@ -342,37 +359,6 @@ def test_a_description_that_is_cut_short_is_named_and_the_metrics_are_shown(tmp_
     (directory / "run.json").write_text('{"recipe": {"steps": 4}}')
     run.read()
     assert (run.problems, run.steps_planned) == ([], 4)
-
-
-def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "file").write_text("")
-    for given, text in (
-        ([], "no run was named. Name a run's directory"),
-        ([tmp_path / "nowhere"], "nowhere: no such directory. Name OUT.run"),
-        ([tmp_path / "file"], "file: no such directory"),
-        ([tmp_path / "model"], "model: no metrics.jsonl here, so it is no run."),
-    ):
-        with pytest.raises(SmolkitError) as caught:
-            open_runs(given)
-        assert text in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-
-def test_names_are_those_of_the_models_and_each_is_there_once(tmp_path: Path) -> None:
-    given = [write_run(tmp_path / part / "base.run", line(1)) for part in "abc"]
-    opened = open_runs(given)
-    assert opened.names == ["base", "base (2)", "base (3)"]
-    assert opened.named("base (2)").given == given[1]
-
-
-@pytest.mark.parametrize("name", ["bse", "../base", "", 3, None, ["base"], "x" * 10_000])
-def test_only_the_names_of_the_page_are_known(tmp_path: Path, name: object) -> None:
-    opened: Runs = open_runs([write_run(tmp_path / "base.run", line(1))])
-    with pytest.raises(SmolkitError, match=r"no run .* is shown here.* Known: base\.$") as caught:
-        opened.named(name)
-    assert len(str(caught.value)) < 200
-    assert str(tmp_path) not in str(caught.value)
 
 
 # ---- lines in parts
