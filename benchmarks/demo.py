@@ -36,7 +36,7 @@ def started(model: str) -> Iterator[tuple[str, float]]:
     address = f"http://127.0.0.1:{port}/"
     command = [sys.executable, "-m", "smolkit", "demo", "extraction", "--model", model, "--port", str(port)]
     began = time.perf_counter()
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         while not _answers(address):
             if process.poll() is not None or time.perf_counter() - began > _LONGEST_START:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import gradio as gr
@@ -54,16 +56,17 @@ def serve(
     taken.
     """
     try:
-        _, address, _ = page.queue(max_size=MAX_WAITING).launch(
-            server_port=port,
-            prevent_thread_lock=True,
-            quiet=True,
-            theme=THEME,
-            css=CSS + css,
-            max_file_size=upload,
-            mcp_server=tools and has_mcp(),
-            footer_links=["api", "settings"],
-        )
+        with redirect_stdout(sys.stderr):  # Gradio tells of its MCP server there, between our figures
+            _, address, _ = page.queue(max_size=MAX_WAITING).launch(
+                server_port=port,
+                prevent_thread_lock=True,
+                quiet=True,
+                theme=THEME,
+                css=CSS + css,
+                max_file_size=upload,
+                mcp_server=tools and has_mcp(),
+                footer_links=["api", "settings"],
+            )
     except OSError as exc:
         which = f"port {port} is taken" if port else "none of the ports that Gradio tries is free"
         raise RuntimeUnavailable(which, fix="Name another one with --port") from exc
