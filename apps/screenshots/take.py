@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smolkit.apps.hosting import served
 from smolkit.apps.models import Models, read_models
-from smolkit.cli.demo import served
 from smolkit.serve import serving
 
 if TYPE_CHECKING:

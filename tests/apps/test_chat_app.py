@@ -20,7 +20,7 @@ from smolkit.runtime.chat import Chat
 
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 
-from smolkit.cli.demo import load_app, served
+from smolkit.apps.hosting import load_app, served
 
 APP = load_app("chat")
 PRESETS = APP.PRESETS

@@ -22,9 +22,9 @@ pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smo
 from smolkit.apps.extraction.answers import MAX_SECONDS
 from smolkit.apps.extraction.inputs import MAX_TEMPLATE, MAX_TEXT, read_request
 from smolkit.apps.extraction.one_text import RESULTS
+from smolkit.apps.hosting import load_app
 from smolkit.apps.models import Choice, Given, Models
 from smolkit.apps.snippets import python_program, shell_program
-from smolkit.cli.demo import load_app
 
 APP = load_app("extraction")
 PRESETS = APP.PRESETS

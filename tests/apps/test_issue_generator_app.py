@@ -18,8 +18,8 @@ from smolkit.extraction.template import Template
 
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 
+from smolkit.apps.hosting import load_app, served
 from smolkit.apps.issues import card, markdown
-from smolkit.cli.demo import load_app, served
 
 APP = load_app("issue-generator")
 PRESETS = APP.PRESETS

@@ -16,7 +16,7 @@ from smolkit.errors import SmolkitError
 
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 
-from smolkit.cli.demo import load_app, served
+from smolkit.apps.hosting import load_app, served
 
 APP = load_app("scoreboard")
 

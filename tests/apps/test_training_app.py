@@ -15,9 +15,9 @@ from smolkit.errors import SmolkitError
 
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 
+from smolkit.apps.hosting import load_app, served
 from smolkit.apps.plots.lines import MAX_POINTS
 from smolkit.apps.runs import open_runs
-from smolkit.cli.demo import load_app, served
 
 APP = load_app("training")
 

@@ -59,7 +59,7 @@ def opener(name: str, run: Path) -> Opened:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["extraction", "issue-generator", "chat", "training", "scoreboard"])
 def test_no_serious_finding(browser: Browser, bundled: Path, run: Path, name: str, scheme: str) -> None:
-    from smolkit.cli.demo import served
+    from smolkit.apps.hosting import served
 
     with served(name, opener(name, run), "bundled") as (_, _, address):
         context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
@@ -73,7 +73,7 @@ def test_no_serious_finding(browser: Browser, bundled: Path, run: Path, name: st
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_finding_in_what_the_training_app_unfolds(browser: Browser, run: Path, scheme: str) -> None:
-    from smolkit.cli.demo import served
+    from smolkit.apps.hosting import served
 
     with served("training", opener("training", run), "base") as (_, _, address):
         context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
@@ -91,8 +91,8 @@ def test_no_serious_finding_in_what_the_training_app_unfolds(browser: Browser, r
 def test_no_serious_finding_in_what_the_extraction_app_makes_of_a_text(
     browser: Browser, bundled: Path, scheme: str
 ) -> None:
+    from smolkit.apps.hosting import served
     from smolkit.apps.models import Models, read_models
-    from smolkit.cli.demo import served
     from smolkit.models import bundled_gguf
 
     given = read_models(["bundled,llama.cpp", str(bundled_gguf())])
@@ -125,8 +125,8 @@ ISSUE = {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_finding_in_an_issue(browser: Browser, bundled: Path, run: Path, scheme: str) -> None:
+    from smolkit.apps.hosting import served
     from smolkit.apps.issues import card
-    from smolkit.cli.demo import served
 
     with served("issue-generator", opener("issue-generator", run), "bundled") as (_, _, address):
         context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
@@ -149,7 +149,7 @@ def test_no_serious_finding_in_an_issue(browser: Browser, bundled: Path, run: Pa
 def test_no_serious_finding_in_the_static_page(
     browser: Browser, webgpu_export: Path, tmp_path: Path, scheme: str
 ) -> None:
-    from smolkit.export.static_space import write_static_space
+    from smolkit.apps.static_space import write_static_space
     from smolkit.serve import serving
 
     write_static_space("issue-generator", webgpu_export, tmp_path / "space")

@@ -40,7 +40,7 @@ def steps() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def address(steps: list[Any]) -> Iterator[str]:
-    from smolkit.cli.demo import served
+    from smolkit.apps.hosting import served
     from smolkit.models import bundled_gguf
     from smolkit.runtime import open_backend
 

@@ -36,8 +36,8 @@ Open = Callable[..., "Page"]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    from smolkit.apps.hosting import served
     from smolkit.apps.models import Choice, Given, Models
-    from smolkit.cli.demo import served
     from smolkit.models import bundled_gguf
 
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smolkit.export.static_space import write_static_space
+from smolkit.apps.static_space import write_static_space
 from smolkit.extraction.template import Template
 from smolkit.serve import serving
 
@@ -106,7 +106,7 @@ def test_the_page_loads_from_its_own_origin_and_passes_its_self_test(
     expect(page.locator("#status")).to_contain_text("Ready, on the processor (WebAssembly, q4")
     expect(page.get_by_role("heading", level=1)).to_have_text("Issue generator")
     expect(page.locator("#schema-line")).to_have_text("5 fields: title, labels, priority, description, steps")
-    expect(page.get_by_label("Text", exact=True)).to_have_value(re.compile("csv export dead again"))
+    expect(page.get_by_label("Text", exact=True)).to_have_value(re.compile("csv export of the invoices page just hangs"))
     assert page.evaluate("crossOriginIsolated")
     assert [url for url in requests if not url.removeprefix("blob:").startswith((address, "data:"))] == []
 
@@ -202,7 +202,7 @@ def test_a_text_beyond_the_context_is_refused_in_words(page: Page) -> None:
 
 def test_an_example_brings_its_text_and_leaves_the_schema_alone(page: Page) -> None:
     generate(page)
-    page.get_by_label("Example").select_option(label="Forum post: a wish for dark mode")
+    page.get_by_label("Example").select_option(label="Forum post: a dark theme")
     expect(page.get_by_label("Text", exact=True)).to_have_value(re.compile("dark theme"))
     expect(page.locator("#schema-line")).to_have_text("4 fields: labels, priority, crash, since")
     expect(page.get_by_role("article", name="Issue")).to_have_text("The issue will stand here.")

@@ -33,7 +33,7 @@ Open = Callable[..., "Page"]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    from smolkit.cli.demo import served
+    from smolkit.apps.hosting import served
 
     with served("scoreboard", lambda: nullcontext([asset("evals", "results")]), "results") as (_, _, address):
         yield address
@@ -162,7 +162,7 @@ def test_published_tables_stand_alone_where_nothing_was_measured(open_page: Open
 def test_what_lm_eval_measured_stands_beside_the_published_rows(
     open_page: Open, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    from smolkit.cli.demo import served
+    from smolkit.apps.hosting import served
 
     figures = {"acc,none": 0.35, "acc_stderr,none": 0.0048, "acc_norm,none": 0.4321, "acc_norm_stderr,none": 0.0049}
     tasks = {"hellaswag": figures, "piqa": figures}
@@ -196,7 +196,7 @@ def test_what_cannot_be_searched_is_one_line_and_leaves_the_table(open_page: Ope
 
 
 def test_a_bad_file_is_one_line_and_html_of_the_others_is_text(open_page: Open, tmp_path: Path) -> None:
-    from smolkit.cli.demo import served
+    from smolkit.apps.hosting import served
 
     hostile = '<img src=x onerror="window.hit=1"> ${window.hit=2} {{value}}'
     text = f"# {hostile}\n\n{hostile}\n\n| {hostile} | x | y |\n|---|---|---|\n| {hostile} | 1 | 2 |\n| b | 2 | 3 |\n"

@@ -81,7 +81,7 @@ def folder(trained: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
     """Serves runs and opens their page; what its scripts throw fails the test."""
-    from smolkit.cli.demo import served
+    from smolkit.apps.hosting import served
 
     errors: list[str] = []
     with ExitStack() as stack:

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 pytest.importorskip("mcp", reason="the protocol: pip install 'smolkit[apps]'")
 
+from smolkit.apps.hosting import load_app
 from smolkit.apps.models import Choice, Given, Models
-from smolkit.cli.demo import load_app
 
 TEXT = "Fresh lemons from Menton, 2.40 EUR the kilo, picked on 3 March 2025 by Odile Ferrand."
 TEMPLATE = json.dumps({"place": "verbatim-string", "picker": {"name": "verbatim-string"}})

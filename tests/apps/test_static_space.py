@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from smolkit import manifest
+from smolkit.apps.static_space import write_static_space
 from smolkit.assets import asset, list_assets
 from smolkit.errors import ManifestError, SmolkitError
 from smolkit.export.page import SETTINGS, front_matter, leaf_types, space_header, write_page
-from smolkit.export.static_space import write_static_space
 from smolkit.manifest import EXPORT_MANIFEST, Manifest
 
 APP = "issue-generator"

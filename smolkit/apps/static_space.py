@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from smolkit.apps.spaces import refuse_checkout
 from smolkit.assets import asset
 from smolkit.errors import SmolkitError
 from smolkit.export.page import (
@@ -35,6 +36,7 @@ def write_static_space(app: str, export: Path, destination: Path) -> None:
     """Write the Space. Raises SmolkitError for what is no WebGPU export with a page, or one that was changed."""
     if not (export / SETTINGS).is_file():
         raise _not_an_export(export)
+    refuse_checkout(destination)
     check_destination(destination, inputs=[export])
     manifest = read(export)
     settings = json.loads((export / SETTINGS).read_bytes())
