@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smolkit import cli, manifest
 from smolkit.assets import list_assets
+from smolkit.cli.demo import _report
+from smolkit.errors import SmolkitError
 
 OWN_FILES = {"README.md", "app.py", "examples.json", "requirements.txt"}
 
@@ -142,6 +146,17 @@ def test_an_unknown_demo_or_runtime_names_the_nearest(capsys: pytest.CaptureFixt
     pytest.importorskip("gradio", reason="a demo is a Gradio page: pip install 'smolkit[apps]'")
     assert "Did you mean 'llama.cpp'?" in error(capsys, "extraction", "--runtime", "llamacpp")
     assert "Did you mean 'llama.cpp'?" in error(capsys, "extraction", "--model", "bundled,llamacpp")
+
+
+def test_an_example_that_the_app_refuses_is_one_line() -> None:
+    exceptions = pytest.importorskip("gradio_client.exceptions", reason="the apps' client: pip install 'smolkit[apps]'")
+
+    def answers() -> Iterator[tuple[str, dict[str, Any]]]:
+        yield "first", {"seconds": 0.1}
+        raise exceptions.AppError("the answer took more than 120 s")
+
+    with pytest.raises(SmolkitError, match=r"does not answer one of its examples: the answer took more than 120 s"):
+        _report(answers(), as_json=False)
 
 
 def test_the_help_of_a_demo_imports_nothing_heavy() -> None:

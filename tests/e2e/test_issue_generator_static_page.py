@@ -106,7 +106,9 @@ def test_the_page_loads_from_its_own_origin_and_passes_its_self_test(
     expect(page.locator("#status")).to_contain_text("Ready, on the processor (WebAssembly, q4")
     expect(page.get_by_role("heading", level=1)).to_have_text("Issue generator")
     expect(page.locator("#schema-line")).to_have_text("5 fields: title, labels, priority, description, steps")
-    expect(page.get_by_label("Text", exact=True)).to_have_value(re.compile("csv export of the invoices page just hangs"))
+    expect(page.get_by_label("Text", exact=True)).to_have_value(
+        re.compile("csv export of the invoices page just hangs")
+    )
     assert page.evaluate("crossOriginIsolated")
     assert [url for url in requests if not url.removeprefix("blob:").startswith((address, "data:"))] == []
 
