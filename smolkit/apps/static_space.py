@@ -34,9 +34,9 @@ _OF_THE_APP = ("title", "emoji", "colorFrom", "colorTo", "short_description", "l
 
 def write_static_space(app: str, export: Path, destination: Path) -> None:
     """Write the Space. Raises SmolkitError for what is no WebGPU export with a page, or one that was changed."""
+    refuse_checkout(destination)
     if not (export / SETTINGS).is_file():
         raise _not_an_export(export)
-    refuse_checkout(destination)
     check_destination(destination, inputs=[export])
     manifest = read(export)
     settings = json.loads((export / SETTINGS).read_bytes())
