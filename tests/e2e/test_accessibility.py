@@ -103,12 +103,14 @@ def test_no_serious_finding_in_what_the_extraction_app_makes_of_a_text(
         page.get_by_role("button", name="Fill the template", exact=True).click()
         page.locator("#marked mark").first.wait_for(timeout=120_000)
         page.locator("#figures .remark", has_text="tokens/s").wait_for(timeout=120_000)
+        page.locator("#fill:enabled").wait_for()
         page.locator("#marked mark").first.focus()
         assert serious(page) == []
         page.get_by_role("tab", name="Compare").click()
         page.locator("#reference .cm-content").fill('{"product": "Galet 2"}')
         page.get_by_role("button", name="Compare", exact=True).click()
         page.locator("#compare-status .remark", has_text="2 of 2 models").wait_for(timeout=120_000)
+        page.locator("#compare:enabled").wait_for()
         assert serious(page) == []
         context.close()
 
@@ -135,6 +137,7 @@ def test_no_serious_finding_in_an_issue(browser: Browser, bundled: Path, run: Pa
         page.get_by_role("button", name="JSON Schema of the issue").click()
         page.get_by_role("button", name="Generate the issue").click()
         page.locator("#figures .remark", has_text="tokens/s").wait_for(timeout=120_000)
+        page.locator("#generate:enabled").wait_for()
         for priority in ("low", "medium", "high", "critical"):
             shown = card({**ISSUE, "priority": priority})
             page.locator("#issue .issue").evaluate("(element, html) => { element.outerHTML = html; }", shown)
@@ -172,7 +175,8 @@ def test_no_serious_finding_in_the_static_page(
 
 
 def serious(page: Page) -> list[tuple[str, str]]:
-    """What axe-core calls serious or critical: the rule, and the element."""
+    """What axe-core calls serious or critical, once no colour fades any more: the rule, and the element."""
+    page.wait_for_function("!document.getAnimations().some((one) => one instanceof CSSTransition)")
     found = axe.Axe().run(page).response["violations"]
     worst = [finding for finding in found if finding["impact"] in ("serious", "critical")]
     return [(finding["id"], node["html"][:120]) for finding in worst for node in finding["nodes"]]
