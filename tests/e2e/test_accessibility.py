@@ -176,7 +176,8 @@ def test_no_serious_finding_in_the_static_page(
 
 def serious(page: Page) -> list[tuple[str, str]]:
     """What axe-core calls serious or critical, once no colour fades any more: the rule, and the element."""
-    page.wait_for_function("!document.getAnimations().some((one) => one instanceof CSSTransition)")
+    while page.evaluate("document.getAnimations().some((one) => one instanceof CSSTransition)"):
+        page.wait_for_timeout(50)
     found = axe.Axe().run(page).response["violations"]
     worst = [finding for finding in found if finding["impact"] in ("serious", "critical")]
     return [(finding["id"], node["html"][:120]) for finding in worst for node in finding["nodes"]]
