@@ -56,6 +56,19 @@ def bundled() -> Path:
 
 
 @pytest.fixture(scope="session")
+def bundled_file() -> Path:
+    """The GGUF file of the bundled model, where llama.cpp can run it."""
+    pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
+    from smolkit.errors import ModelError
+    from smolkit.models import bundled_gguf
+
+    try:
+        return bundled_gguf()
+    except ModelError as exc:
+        pytest.skip(str(exc))
+
+
+@pytest.fixture(scope="session")
 def tokenizer(bundled: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of the bundled model."""
     from smolkit.models import load_tokenizer

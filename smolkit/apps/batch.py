@@ -82,6 +82,7 @@ def _of_zip(content: bytes, name: str) -> Iterator[Document]:
                 with archive.open(entry) as stream:
                     # What an entry says of its own size may be a lie.
                     yield _text_file(entry.filename, stream.read(MAX_BYTES + 1))
+    # zipfile raises NotImplementedError for a compression that it does not know, RuntimeError for a password.
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as exc:
         raise DataError(f"is a ZIP that cannot be unpacked ({exc})", where=name) from exc
 

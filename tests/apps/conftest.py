@@ -22,19 +22,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def bundled_file() -> Path:
-    """The GGUF file of the bundled model, where llama.cpp can run it."""
-    pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
-    from smolkit.errors import ModelError
-    from smolkit.models import bundled_gguf
-
-    try:
-        return bundled_gguf()
-    except ModelError as exc:
-        pytest.skip(str(exc))
-
-
-@pytest.fixture(scope="module")
 def client(address: str) -> Any:
     """A client of the app that a module serves at its `address`."""
     from gradio_client import Client

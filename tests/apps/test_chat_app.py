@@ -31,15 +31,9 @@ SETTINGS = {"temperature": 0, "top_p": 1, "max_new_tokens": 12, "seed": 1}
 
 
 @pytest.fixture(scope="module")
-def backend() -> Iterator[Any]:
-    pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
-    from smolkit.models import bundled_gguf
+def backend(bundled_file: Path) -> Iterator[Any]:
     from smolkit.runtime import open_backend
 
-    try:
-        bundled_gguf()
-    except ModelError as exc:
-        pytest.skip(str(exc))
     with closing(open_backend("bundled", runtime="llama.cpp")) as backend:
         yield backend
 

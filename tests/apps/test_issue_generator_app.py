@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from smolkit.errors import ModelError, SmolkitError
+from smolkit.errors import SmolkitError
 from smolkit.extraction.answer import repair
 from smolkit.extraction.schema import json_schema
 from smolkit.extraction.template import Template
@@ -37,15 +37,9 @@ FEW = json.dumps({"type": "object", "properties": {"version": {"type": "string"}
 
 
 @pytest.fixture(scope="module")
-def address(files: Path) -> Iterator[str]:
-    pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
+def address(bundled_file: Path, files: Path) -> Iterator[str]:
     from smolkit.apps.models import Models, read_models
-    from smolkit.models import bundled_gguf
 
-    try:
-        bundled_gguf()
-    except ModelError as exc:
-        pytest.skip(str(exc))
     with (
         Models.of(read_models(["bundled"], "llama.cpp")) as models,
         served("issue-generator", lambda: nullcontext(models), "bundled") as (_, _, address),

@@ -89,13 +89,12 @@ def test_no_serious_finding_in_what_the_training_app_unfolds(browser: Browser, r
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_finding_in_what_the_extraction_app_makes_of_a_text(
-    browser: Browser, bundled: Path, scheme: str
+    browser: Browser, bundled_file: Path, scheme: str
 ) -> None:
     from smolkit.apps.hosting import served
     from smolkit.apps.models import Models, read_models
-    from smolkit.models import bundled_gguf
 
-    given = read_models(["bundled,llama.cpp", str(bundled_gguf())])
+    given = read_models(["bundled,llama.cpp", str(bundled_file)])
     with served("extraction", lambda: Models.of(given), "bundled") as (_, _, address):
         context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
         page = context.new_page()

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smolkit.errors import ModelError
-
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
 sync_api = pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install 'smolkit[dev]'")
@@ -39,15 +37,9 @@ def steps() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def address(steps: list[Any]) -> Iterator[str]:
+def address(bundled_file: Path, steps: list[Any]) -> Iterator[str]:
     from smolkit.apps.hosting import served
-    from smolkit.models import bundled_gguf
     from smolkit.runtime import open_backend
-
-    try:
-        bundled_gguf()
-    except ModelError as exc:
-        pytest.skip(str(exc))
 
     def opened() -> Any:
         backend: Any = open_backend("bundled", runtime="llama.cpp")

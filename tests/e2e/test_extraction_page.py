@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smolkit.errors import ModelError
-
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
 sync_api = pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install 'smolkit[dev]'")
@@ -35,18 +33,12 @@ Open = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(bundled_file: Path) -> Iterator[str]:
     from smolkit.apps.hosting import served
     from smolkit.apps.models import Choice, Given, Models
-    from smolkit.models import bundled_gguf
-
-    try:
-        file = bundled_gguf()
-    except ModelError as exc:
-        pytest.skip(str(exc))
 
     def opened() -> Models:
-        return Models([Choice("bundled", Given("bundled", "llama.cpp")), Choice("twin", Given(str(file)))])
+        return Models([Choice("bundled", Given("bundled", "llama.cpp")), Choice("twin", Given(str(bundled_file)))])
 
     with served("extraction", opened, "bundled") as (_, _, address):
         yield address

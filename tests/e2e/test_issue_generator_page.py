@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smolkit.errors import ModelError
-
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 pytest.importorskip("llama_cpp", reason="llama.cpp runs the model here: pip install 'smolkit[gguf]'")
 sync_api = pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install 'smolkit[dev]'")
@@ -36,15 +34,10 @@ Open = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(bundled_file: Path) -> Iterator[str]:
     from smolkit.apps.hosting import served
     from smolkit.apps.models import Models, read_models
-    from smolkit.models import bundled_gguf
 
-    try:
-        bundled_gguf()
-    except ModelError as exc:
-        pytest.skip(str(exc))
     with served("issue-generator", lambda: Models.of(read_models(["bundled"], "llama.cpp")), "bundled") as (_, _, at):
         yield at
 
