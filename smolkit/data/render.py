@@ -77,15 +77,17 @@ class Example:
 def encode_prompt(
     prompt_format: PromptFormat,
     template: Template,
-    text: str,
+    document: str | Sequence[int],
     encode: Encoder,
     examples: Sequence[tuple[str, dict[str, Any]]] = (),
 ) -> list[int]:
-    """Token ids of a prompt, up to where the answer starts."""
+    """Token ids of a prompt, up to where the answer starts. `document` is a text, or the ids of an image."""
+    *before, _, (closing, _) = prompt_format.pieces(template, "", examples)
     ids: list[int] = []
-    for piece, special in prompt_format.pieces(template, text, examples):
+    for piece, special in before:
         ids += encode(piece, special=special)
-    return ids
+    ids += encode(document, special=False) if isinstance(document, str) else document
+    return ids + encode(closing, special=True)
 
 
 def encode_example(row: Row, prompt_format: PromptFormat, encode: Encoder, *, where: str = "") -> Example:

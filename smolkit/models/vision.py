@@ -40,6 +40,11 @@ def is_vision_directory(directory: Path) -> bool:
     return isinstance(config, dict) and config.get("model_type") in TYPES
 
 
+def language_config(config: Any) -> Any:
+    """The configuration of the language model: a text model's own, or the part of a SmolVLM's."""
+    return config.text_config if is_vision(config) else config
+
+
 def language_model(model: Any) -> PreTrainedModel:
     """The causal language model: a text model itself, or of a SmolVLM a Llama that shares all of its weights."""
     from transformers import LlamaForCausalLM
@@ -55,7 +60,7 @@ def language_model(model: Any) -> PreTrainedModel:
         llama = LlamaForCausalLM(config)
     llama.model, llama.lm_head = model.model.text_model, model.lm_head
     llama.generation_config = model.generation_config
-    return llama.train(model.training)  # type: ignore[no-any-return]
+    return llama.train(model.training)
 
 
 def part_of(name: str) -> str:

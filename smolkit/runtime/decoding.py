@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from smolkit.data.chat import ChatTemplate
+    from smolkit.runtime.pictures import Picture
 
 _ENDS_IN_FOUR = re.compile(r"(.{1,300}?)\1{3}\Z", re.DOTALL)
 
@@ -70,6 +71,8 @@ class Answer:
     prompt: list[int]
     matcher: LLMatcher | None
     max_new_tokens: int
+    pictures: Sequence[Picture] = ()
+    """What the image tokens of the prompt stand for, in their order."""
     tokens: list[int] = field(default_factory=list)
     chosen: dict[int, float] = field(default_factory=dict)
     """The log probability that the model gave each token that it chose, by index in `tokens`; forced ones have none."""
@@ -81,7 +84,9 @@ class Answer:
 def decode(backend: Backend, answers: Sequence[Answer]) -> Iterator[None]:
     """Run the answers of one batch to their end, yielding after each step so that a caller can look at `tokens`."""
     openings = [_take_forced(answer) for answer in answers]
-    logits = backend.prefill([answer.prompt + opening for answer, opening in zip(answers, openings, strict=True)])
+    prompts = [answer.prompt + opening for answer, opening in zip(answers, openings, strict=True)]
+    seen = {"pictures": [answer.pictures for answer in answers]} if any(answer.pictures for answer in answers) else {}
+    logits = backend.prefill(prompts, **seen)
     closers = _Closers(backend)
     while True:
         following = [

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from smolkit.data.images import ImageSource
 from smolkit.data.render import encode_prompt
 from smolkit.errors import DataError, RuntimeUnavailable, TemplateError
 from smolkit.extraction.answer import parse_answer
@@ -22,6 +23,7 @@ from smolkit.extraction.spans import Span
 from smolkit.extraction.template import Template
 from smolkit.extraction.windows import Window, fitting, locate_values, merge, split_windows
 from smolkit.runtime.decoding import Answer, Backend, decode, matcher_for
+from smolkit.runtime.pictures import Picture, layout_of, read_picture
 from smolkit.runtime.scores import scored_values, scores_by_path
 
 WINDOW_TOKENS = 2048
@@ -36,6 +38,8 @@ class Request:
 
     text: str
     template: Template
+    image: ImageSource | None = None
+    """The document, where it is an image; then there is no text."""
 
 
 @dataclass(frozen=True)
@@ -122,14 +126,16 @@ class Extractor:
         while chunk := list(islice(remaining, 8 * self.backend.max_batch)):
             yield from self._run(chunk, chosen)
 
-    def follow(self, text: str, template: Template, **options: Any) -> Iterator[Progress]:
+    def follow(
+        self, text: str, template: Template, image: ImageSource | None = None, **options: Any
+    ) -> Iterator[Progress]:
         """Fill the template from one document, and say after each step how far that is; the last has the extraction.
 
         A caller that stops iterating stops the model.
         """
         chosen = Options(**options)
-        request = Request(text, template)
-        jobs = [self._job(0, window, template, chosen) for window in self._windows(request, chosen)]
+        request = Request(text, template, image)
+        jobs = [self._job(0, request, window, chosen) for window in self._windows(request, chosen)]
         began = time.perf_counter()
         for read, job in enumerate(jobs):  # one by one, so that steps are short and each can be the last
             yield Progress("", read, len(jobs))
@@ -159,13 +165,14 @@ class Extractor:
         Raises DataError for a document of several windows: their answers are merged once all are there.
         """
         chosen = Options(**options)
-        windows = self._windows(Request(text, template), chosen)
+        request = Request(text, template)
+        windows = self._windows(request, chosen)
         if len(windows) > 1:
             raise DataError(
                 f"a document of {len(windows)} windows cannot be streamed",
                 fix="Extract it at once, or widen the window",
             )
-        answer = self._job(0, windows[0], template, chosen).answer
+        answer = self._job(0, request, windows[0], chosen).answer
         shown = 0
         for _ in decode(self.backend, [answer]):
             whole = self.backend.decode(answer.tokens)
@@ -197,7 +204,7 @@ class Extractor:
 
     def _jobs(self, requests: Sequence[Request], options: Options) -> list[_Job]:
         return [
-            self._job(index, window, request.template, options)
+            self._job(index, request, window, options)
             for index, request in enumerate(requests)
             for window in self._windows(request, options)
         ]
@@ -209,6 +216,8 @@ class Extractor:
             yield self._assemble(request, [job for job in jobs if job.request == index], options)
 
     def _windows(self, request: Request, options: Options) -> list[Window]:
+        if request.image is not None:
+            return [Window("", 0)]
         offsets = token_offsets(self.backend, request.text)
         overhead = len(encode_prompt(self.prompt_format, request.template, "", self.backend.encode))
         room = self.backend.context_length - overhead - options.max_new_tokens - _CLOSING_TOKENS
@@ -219,19 +228,36 @@ class Extractor:
             )
         return split_windows(request.text, offsets, min(options.window, room), options.overlap)
 
-    def _job(self, request: int, window: Window, template: Template, options: Options) -> _Job:
+    def _job(self, number: int, request: Request, window: Window, options: Options) -> _Job:
+        seen = request.image is not None
         matcher = None
         if options.constrained:
             grammar = compile_grammar(
-                template,
-                text=window.text,
-                verbatim=options.verbatim,
+                request.template,
+                text=None if seen else window.text,
+                verbatim=options.verbatim and not seen,
                 json_style=self.prompt_format.json_style,
                 missing=self.prompt_format.missing,
             )
             matcher = matcher_for(self.backend, grammar)
-        prompt = encode_prompt(self.prompt_format, template, window.text, self.backend.encode)
-        return _Job(request, window, Answer(prompt, matcher, options.max_new_tokens))
+        pictures = self._pictures(request)
+        document = pictures[0].ids if pictures else window.text
+        prompt = encode_prompt(self.prompt_format, request.template, document, self.backend.encode)
+        if len(prompt) + options.max_new_tokens > self.backend.context_length:
+            self._refuse(prompt, options)
+        return _Job(number, window, Answer(prompt, matcher, options.max_new_tokens, pictures))
+
+    def _pictures(self, request: Request) -> tuple[Picture, ...]:
+        if request.image is None:
+            return ()
+        return (read_picture(request.image, layout_of(self.backend), self.backend.encode),)
+
+    def _refuse(self, prompt: list[int], options: Options) -> None:
+        raise DataError(
+            f"image and template take {len(prompt)} tokens, and with {options.max_new_tokens} of the answer that is "
+            f"more than the model's context, {self.backend.context_length}",
+            fix="Ask for fewer fields at once, or lower the number of new tokens",
+        )
 
     def _batches(self, jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
         """Jobs of like length together; those of one template first, since they share the beginning of the prompt."""
@@ -239,7 +265,8 @@ class Extractor:
         room = self.backend.max_batch_tokens
         for job in sorted(jobs, key=lambda job: (job.answer.prompt[:64], len(job.answer.prompt))):
             full = room is not None and sum(map(_most_tokens, [*batch, job])) > room
-            if batch and (full or len(batch) == self.backend.max_batch):
+            mixed = bool(batch) and bool(batch[0].answer.pictures) != bool(job.answer.pictures)
+            if batch and (full or mixed or len(batch) == self.backend.max_batch):
                 yield batch
                 batch = []
             batch.append(job)

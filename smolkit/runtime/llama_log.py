@@ -29,6 +29,16 @@ def quiet() -> Any:
     return callback
 
 
+@cache
+def quiet_mtmd() -> Any:
+    """libmtmd's functions, silenced as llama.cpp's are: it has a callback of its own."""
+    callback = quiet()
+    mtmd = require("llama_cpp.mtmd_cpp", extra="gguf", why="reading images with a GGUF file")
+    mtmd.mtmd_log_set(callback, ctypes.c_void_p(0))
+    mtmd.mtmd_helper_log_set(callback, ctypes.c_void_p(0))
+    return mtmd
+
+
 def take_errors() -> str:
     """The latest errors that llama.cpp logged, in one line, and forget them; empty when there were none."""
     line = "; ".join(_errors)
