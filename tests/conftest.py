@@ -104,6 +104,18 @@ def tiny_model_dir(bundled: Path, tokenizer: PreTrainedTokenizerFast, tmp_path_f
     return target
 
 
+@pytest.fixture(scope="session")
+def tiny_vlm(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random SmolVLM with the real vocabulary: two layers of each part, tiles of 32 that become 4 tokens."""
+    from smolkit.models.vision_init import layout_of, make_vision_model
+    from smolkit.models.vision_zoo import TowerShape
+
+    shape = TowerShape(hidden=32, ffn=64, layers=2, heads=2, image_size=32, patch_size=8, scale_factor=2)
+    target = tmp_path_factory.mktemp("models") / "tiny-vlm"
+    make_vision_model(tiny_model_dir, target, shape, layout_of(shape, longest_edge=96))
+    return target
+
+
 GreedyTokens = Callable[[Path, Sequence[int], int], list[int]]
 
 
@@ -129,6 +141,23 @@ def webgpu_export(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
         pytest.skip(str(exc))
     directory = tmp_path_factory.mktemp("exports") / "tiny"
     write_webgpu_directory(tiny_model_dir, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def vlm_export(tiny_vlm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny SmolVLM for transformers.js as fp32 and q8, through a gate as wide as for the tiny model."""
+    for library in ("onnx", "onnxruntime"):
+        pytest.importorskip(library, reason="pip install 'smolkit[onnx]'")
+    from unittest import mock
+
+    from smolkit.export.gate import LIMITS, Limits
+    from smolkit.export.run import export
+
+    directory = tmp_path_factory.mktemp("exports") / "tiny-vlm"
+    wide = Limits(None, 99.0, 0.0, 99.0, 0.0, 1.0, "A random model.")
+    with mock.patch.dict(LIMITS, {"q8": wide}):
+        export(tiny_vlm, directory, ["webgpu"], quants=["fp32", "q8"])
     return directory
 
 

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, result_console
 from smolkit.cli._corpus import print_corpus, print_educational, text_of
 from smolkit.cli._mix import mix
+from smolkit.cli._pictures import pictures
+from smolkit.cli._rows import status
 from smolkit.errors import DataError, SmolkitError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from smolkit.data.check import Figures, Leakage, Spread
 
 app = typer.Typer()
 _synth = typer.Typer()
 app.add_typer(_synth, name="synth", help="Make annotated rows from rules; none of them is real.")
 
-_NAMED = 5
-"""How many rows a line names before it counts the rest."""
+Images = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the images of rows are; by default beside the file.")
+]
 
 
 @_synth.callback()
@@ -81,6 +78,9 @@ def issues(
     _hand_out(generate_issues(rows, seed, split, unseen), rows, out, as_json)
 
 
+_synth.command()(pictures)
+
+
 @app.command()
 def check(
     rows: Annotated[str, typer.Argument(help="Annotated rows: a JSONL file or a Hub data set.")],
@@ -90,42 +90,26 @@ def check(
     model: Annotated[str, typer.Option(help="Whose tokens are counted.")] = "bundled",
     prompt_format: Annotated[str, typer.Option(help="How rows are rendered.")] = "smolkit-1",
     example: Annotated[int, typer.Option(min=1, metavar="ROW", help="The row that is shown as training sees it.")] = 1,
+    images: Images = None,
     as_json: AsJson = False,
 ) -> None:
     """Check rows, and show what is in them.
 
-    Every bad row is named, and nothing is shown before all are right. With --against: texts that are equal or nearly
-    so in another split, and key names that both have.
+    Every bad row is named, and nothing is shown before all are right; images are decoded. With --against: texts that
+    are equal or nearly so in another split, or equal images, and key names that both have.
     """
-    from smolkit.data.check import check_rows, find_leakage, marked
-    from smolkit.data.render import TokenizerEncoder, encode_example
-    from smolkit.data.rows import read_rows
-    from smolkit.extraction.prompt import get_format
-    from smolkit.models import load_tokenizer
-    from smolkit.train.prepare import choose_padding
+    from smolkit.cli._rows import check_texts
+    from smolkit.cli._vision_rows import check_pictures
+    from smolkit.data.rows import load_values
+    from smolkit.data.vision_rows import shows_images
 
-    layout = get_format(prompt_format)
-    checked = read_rows(rows)
-    others = {other: read_rows(other) for other in against or ()}
-    if example > len(checked):
-        raise DataError(f"no row {example} to show", where=rows, fix=f"It has {len(checked)} rows")
-    with _status("counting tokens and comparing texts"):
-        tokenizer = load_tokenizer(model)
-        choose_padding(tokenizer, layout)  # raises for a format whose markers this model does not have
-        encode = TokenizerEncoder(tokenizer)
-        figures = check_rows(checked, layout, encode, file=rows)
-        leakage = {other: find_leakage(checked, found) for other, found in others.items()}
-        pieces = marked(encode_example(checked[example - 1], layout, encode), tokenizer.decode)
-    if as_json:
-        shown = [{"text": text, "trained": trained} for text, trained in pieces]
-        against_figures = {other: found.figures() for other, found in leakage.items()}
-        print_json({**figures.figures(), "against": against_figures, "example": shown})
-        return
-    console = result_console()
-    _print_figures(console, rows, figures)
-    for other, found in leakage.items():
-        _print_leakage(console, other, found)
-    _print_example(console, example, pieces)
+    values = load_values(rows)
+    if shows_images(values):
+        check_pictures(values, rows, against or (), model, prompt_format, example, images, as_json)
+    elif images is not None:
+        raise DataError("the rows show no images", where=rows, fix="Leave the folder of images out")
+    else:
+        check_texts(values, rows, against or (), model, prompt_format, example, as_json)
 
 
 @app.command("split")
@@ -134,8 +118,13 @@ def split_command(
     holdout: Annotated[float, typer.Option(help="The share of rows to hold out, such as 0.2.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where train.jsonl and test.jsonl go.")],
     by: Annotated[
-        str, typer.Option(metavar="FIELD", help="Rows with one value there stay together, as output.company.")
-    ] = "text",
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Rows with one value there stay together, as output.company; by default text, or image.",
+        ),
+    ] = None,
+    images: Images = None,
     seed: Annotated[int, typer.Option(help="Another seed holds out other groups.")] = 0,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -143,18 +132,18 @@ def split_command(
     """Hold out rows without tearing groups apart.
 
     A group is the rows with one value in a field; case, white space and punctuation make no difference. Writes
-    train.jsonl and test.jsonl.
+    train.jsonl and test.jsonl; they name images relative to DIR, so that they are read without --images.
     """
     from smolkit.data.split import TEST, TRAIN, split_file
 
-    split = split_file(rows, out, holdout=holdout, by=by, seed=seed, overwrite=overwrite)
+    split = split_file(rows, out, holdout=holdout, by=by, seed=seed, overwrite=overwrite, images=images)
     if as_json:
         print_json(split.figures())
         return
     for name, side in ((TRAIN, split.train), (TEST, split.test)):
-        _remark(f"wrote {out / name}: {len(side.rows):,} rows in {side.groups:,} groups by {by}")
+        _remark(f"wrote {out / name}: {len(side.rows):,} rows in {side.groups:,} groups by {split.by}")
     if split.without_value:
-        _remark(f"{split.without_value:,} rows have no {by}; each was taken by its text")
+        _remark(f"{split.without_value:,} rows have no {split.by}; each was taken by its {split.document}")
     _remark(f"held out: {split.share:.1%} of the rows")
 
 
@@ -255,7 +244,7 @@ def inspect(
     from smolkit.data.corpus import open_corpus
     from smolkit.data.samples import sample
 
-    with _status("proving every shard"):
+    with status("proving every shard"):
         opened = open_corpus(corpus)
     shown = sample(opened, documents, seed=seed, model=model)
     if as_json:
@@ -338,93 +327,5 @@ def _write_counted(path: Path, rows: Iterator[dict[str, Any]], total: int) -> di
 # ---- printing
 
 
-def _status(what: str) -> AbstractContextManager[object]:
-    """A line for as long as it takes; nothing where nobody watches."""
-    console = progress_console()
-    return console.status(what) if console.is_terminal else nullcontext()
-
-
 def _remark(line: str) -> None:
     progress_console().print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _line(console: Console, name: str, content: str) -> None:
-    console.print(f"{name:<12}{content}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _print_figures(console: Console, file: str, figures: Figures) -> None:
-    _line(console, "rows", f"{figures.rows:,} in {file}; each fits its template")
-    for name, counts in (("languages", figures.languages), ("kinds", figures.kinds), ("styles", figures.styles)):
-        _line(console, name, ", ".join(f"{value} {number:,}" for value, number in counts.items()))
-    _line(console, "absent", f"{figures.absent_rate:.1%} of all values")
-    if figures.verbatim_rate is not None:
-        _line(console, "verbatim", f"{figures.verbatim_rate:.1%} of free texts stand in their document")
-    misquoted = _some(figures.misquoted)
-    _line(console, "misquoted", f"{len(figures.misquoted):,} values of verbatim-string fields{misquoted}")
-    for name, pairs, what in (
-        ("repeated", figures.equal_texts, "texts"),
-        ("", figures.equal_texts_and_templates, "texts under an equal template"),
-        ("", figures.contradictions, "of these with another answer"),
-    ):
-        _line(console, name, f"{len(pairs):,} {what}{_some(_named(pairs))}")
-    _print_tokens(console, figures.tokens)
-    _print_leaves(console, figures)
-
-
-def _print_tokens(console: Console, tokens: Mapping[str, Spread]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("tokens")
-    for name in ("min", "median", "p95", "max"):
-        table.add_column(name, justify="right")
-    for name, spread in tokens.items():
-        table.add_row(name, *(f"{value:,}" for value in (spread.min, spread.median, spread.p95, spread.max)))
-    console.print()
-    console.print(table)
-
-
-def _print_leaves(console: Console, figures: Figures) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("leaf type")
-    for name in ("values", "absent", "verbatim"):
-        table.add_column(name, justify="right")
-    for name, counts in figures.leaves.items():
-        verbatim = f"{counts.verbatim_rate:.1%}" if counts.verbatim_rate is not None else "-"
-        table.add_row(name, f"{counts.leaves:,}", f"{counts.absent_rate:.1%}", verbatim)
-    console.print()
-    console.print(table)
-
-
-def _print_leakage(console: Console, other: str, leakage: Leakage) -> None:
-    console.print()
-    _line(console, "leakage", f"against {other}")
-    near = [f"row {match.row} as {match.other}, {match.similarity:.2f}" for match in leakage.near_texts]
-    _line(console, "", f"{len(leakage.equal_texts):,} equal texts{_some(_named(leakage.equal_texts))}")
-    _line(console, "", f"{len(near):,} near duplicates{_some(near)}")
-    _line(console, "", f"{len(leakage.shared_keys):,} of {leakage.keys:,} key names{_some(leakage.shared_keys)}")
-
-
-def _print_example(console: Console, row: int, pieces: Sequence[tuple[str, bool]]) -> None:
-    """Trained tokens in colour on a terminal, in [[...]] elsewhere."""
-    from rich.text import Text
-
-    bracketed = not console.is_terminal
-    console.print()
-    _line(console, "example", f"row {row}; loss on what is {'in [[...]]' if bracketed else 'highlighted'}")
-    console.print()
-    shown = Text()
-    for text, trained in pieces:
-        shown.append(f"[[{text}]]" if trained and bracketed else text, "black on green" if trained else "dim")
-    console.print(shown, soft_wrap=True)
-
-
-def _named(pairs: Sequence[tuple[int, int]]) -> list[str]:
-    return [f"row {row} as {other}" for row, other in pairs]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f"; {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f" ({'; '.join(names[:_NAMED])}{more})" if names else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,9 +63,11 @@ class Piece:
 
     text: str
     message: int | None = None
+    image: int | None = None
+    """Which image of the conversation it stands for."""
 
 
-class ChatFormat:
+class TemplateFormat(ABC):
     """How one model writes conversations. `tokens` are its bos_token and eos_token, which a template may name.
 
     Raises ModelError for a template that cannot be rendered, or that ends an assistant's turn with no special token:
@@ -77,7 +80,13 @@ class ChatFormat:
         self.tokens = {name: token for name, token in (tokens or {}).items() if token is not None}
         self.end_id = self._find_end()
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Any] = (), *, open_turn: bool = False) -> str:
+    @abstractmethod
+    def pieces(self, messages: Sequence[Any]) -> Sequence[Piece]:
+        """The rendered conversation in parts, the last of them what stands behind the last content."""
+
+    def render(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = (), *, open_turn: bool = False
+    ) -> str:
         """What `apply_chat_template` writes; `open_turn` begins an assistant's turn at the end."""
         from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import render_jinja_template
@@ -93,6 +102,50 @@ class ChatFormat:
         except (TemplateError, TypeError, KeyError) as exc:
             raise DataError(f"the model's chat template refuses this conversation ({exc})") from exc
         return str(rendered[0][0])
+
+    def _encode(
+        self, pieces: Sequence[Piece], roles: Sequence[str], pictures: Sequence[Sequence[int]] = ()
+    ) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token ids, those of images given, and where the contents of the assistant's turns begin and end in them."""
+        ids: list[int] = []
+        turns = []
+        waiting = ""  # text in which special tokens mean themselves, encoded in one go as every other program would
+        for piece in pieces:
+            learnt = piece.message is not None and roles[piece.message] == "assistant"
+            apart = learnt or piece.image is not None or (piece.message is not None and not self._is_plain(piece.text))
+            if not apart:
+                waiting += piece.text
+                continue
+            ids += self.encode_text(waiting, special=True)
+            waiting = ""
+            start = len(ids)
+            ids += self.encode_text(piece.text, special=False) if piece.image is None else pictures[piece.image]
+            if learnt:
+                turns.append((start, len(ids)))
+        return ids + self.encode_text(waiting, special=True), turns
+
+    def _is_plain(self, text: str) -> bool:
+        """Whether no special token is spelt in a text."""
+        return self.encode_text(text, special=True) == self.encode_text(text, special=False)
+
+    def _find_end(self) -> int:
+        probe = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        try:
+            ending = self.pieces(probe)[-1].text
+        except DataError as exc:
+            raise ModelError(f"{exc}") from exc
+        ids = self.encode_text(ending, special=True)
+        if not ids or ids[:1] == self.encode_text(ending, special=False)[:1]:
+            raise ModelError(
+                f"the model's chat template ends an assistant's turn with {ending[:20]!r}, which is no special token, "
+                "so the model would never stop",
+                fix="Set chat_template=chatml for a model that has its tokens",
+            )
+        return ids[0]
+
+
+class ChatFormat(TemplateFormat):
+    """Conversations of text."""
 
     def pieces(self, messages: Sequence[Message], tools: Sequence[Any] = (), *, open_turn: bool = False) -> list[Piece]:
         """The rendered conversation in parts, which joined are what `render` gives. Raises DataError where not."""
@@ -114,21 +167,8 @@ class ChatFormat:
         self, messages: Sequence[Message], tools: Sequence[Any] = (), *, open_turn: bool = False
     ) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids, and where the contents of the assistant's turns begin and end in them."""
-        ids: list[int] = []
-        turns = []
-        waiting = ""  # text in which special tokens mean themselves, encoded in one go as every other program would
-        for piece in self.pieces(messages, tools, open_turn=open_turn):
-            learnt = piece.message is not None and messages[piece.message]["role"] == "assistant"
-            if not learnt and (piece.message is None or self._is_plain(piece.text)):
-                waiting += piece.text
-                continue
-            ids += self.encode_text(waiting, special=True)
-            waiting = ""
-            start = len(ids)
-            ids += self.encode_text(piece.text, special=False)
-            if learnt:
-                turns.append((start, len(ids)))
-        return ids + self.encode_text(waiting, special=True), turns
+        pieces = self.pieces(messages, tools, open_turn=open_turn)
+        return self._encode(pieces, [message["role"] for message in messages])
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[Any] = ()) -> list[int]:
         """Token ids of a conversation up to where the assistant answers."""
@@ -147,25 +187,6 @@ class ChatFormat:
             raise DataError("the model's chat template has no place for tools", fix=fix)
         if not self._is_plain(json.dumps(list(tools), ensure_ascii=False)):
             raise DataError("the tools hold the text of a special token", fix="Write it otherwise")
-
-    def _is_plain(self, text: str) -> bool:
-        """Whether no special token is spelt in a text."""
-        return self.encode_text(text, special=True) == self.encode_text(text, special=False)
-
-    def _find_end(self) -> int:
-        probe = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-        try:
-            ending = self.pieces(probe)[-1].text
-        except DataError as exc:
-            raise ModelError(f"{exc}") from exc
-        ids = self.encode_text(ending, special=True)
-        if not ids or ids[:1] == self.encode_text(ending, special=False)[:1]:
-            raise ModelError(
-                f"the model's chat template ends an assistant's turn with {ending[:20]!r}, which is no special token, "
-                "so the model would never stop",
-                fix="Set chat_template=chatml for a model that has its tokens",
-            )
-        return ids[0]
 
 
 def encode_conversation(chat: ChatFormat, row: Conversation, bos_id: int | None = None) -> ChatExample:

@@ -21,7 +21,7 @@ from smolkit.data.rows import Row
 from smolkit.errors import locate
 from smolkit.extraction.canonical import SOFT_TYPES, normalise
 from smolkit.extraction.prompt import PromptFormat
-from smolkit.extraction.template import Enum, ListOf, Node, Object, field_path
+from smolkit.extraction.template import Enum, ListOf, Node, Object, Template, field_path
 
 NOT_GIVEN = "not given"
 """What counts call rows without a language or a kind."""
@@ -178,6 +178,12 @@ def _count_leaves(rows: Sequence[Row], file: str | Path | None) -> tuple[dict[st
     return dict(by_size), misquoted
 
 
+def absent_rate_of(filled: Sequence[tuple[Template, Any]]) -> float:
+    """The share of values that outputs leave out, of all that their templates ask for."""
+    values = [one for template, output in filled for one in _values(template.root, template.conform(output), "output")]
+    return sum(value is None for _, _, value in values) / len(values)
+
+
 def _values(node: Node, value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
     """(path, leaf type, value) of every leaf of a conformed output, the value None where it is missing."""
     if isinstance(node, Object):
@@ -226,7 +232,7 @@ def find_leakage(rows: Sequence[Row], others: Sequence[Row]) -> Leakage:
         first.setdefault(other.text, other.line)
     rest = [row for row in rows if row.text not in first]
     near = near_matches([row.text for row in rest], [other.text for other in others])
-    keys, other_keys = ({key for row in either for key in _keys(row.template.root)} for either in (rows, others))
+    keys, other_keys = (key_names(row.template for row in either) for either in (rows, others))
     return Leakage(
         equal_texts=[(row.line, first[row.text]) for row in rows if row.text in first],
         near_texts=[Match(rest[at].line, others[to].line, similarity) for at, (to, similarity) in near.items()],
@@ -278,6 +284,10 @@ def _rarest(elements: frozenset[str], frequency: Mapping[str, int], threshold: f
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     shared = len(a & b)
     return shared / (len(a) + len(b) - shared)
+
+
+def key_names(templates: Iterable[Template]) -> set[str]:
+    return {key for template in templates for key in _keys(template.root)}
 
 
 def _keys(node: Node) -> Iterator[str]:

@@ -184,18 +184,32 @@ class ImageSource:
     @cached_property
     def size(self) -> tuple[int, int]:
         """Width and height, read from the header. Raises DataError where it is no image."""
-        return _turned_size(self._open())
+        opened = self._open()
+        return opened.size[::-1] if self._orientation(opened) >= 5 else opened.size  # from 5 on, sides change places
 
     def load(self) -> Image.Image:
         """The pixels, RGB, turned as its camera says. Raises DataError where they cannot all be read."""
         from PIL import ImageOps
 
         opened = self._open()
+        self._orientation(opened)
         try:
-            loaded = ImageOps.exif_transpose(opened).convert("RGB")
+            loaded = _rgb(ImageOps.exif_transpose(opened))
         except Exception as exc:  # Pillow's decoders have no common class below Exception
             raise DataError(f"this image is broken ({_reason(exc)})", where=self.where) from exc
         return loaded
+
+    def _orientation(self, opened: Image.Image) -> int:
+        """How the camera was turned, 1 to 8, as far as the header says: to look behind them, a PNG decodes all pixels.
+
+        An image remembers the answer, so that `size` and `load` agree.
+        """
+        from PIL import Image
+
+        try:
+            return int(Image.Image.getexif(opened).get(0x0112, 1))
+        except Exception as exc:  # as in `load`
+            raise DataError(f"this image is broken ({_reason(exc)})", where=self.where) from exc
 
     def _open(self) -> Image.Image:
         image = require("PIL.Image", extra="vision", why="reading images")
@@ -205,7 +219,8 @@ class ImageSource:
         try:
             opened: Image.Image = image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
         except FileNotFoundError as exc:
-            raise DataError("no such image", where=self.where) from exc
+            named = "" if exc.filename == self.where else f": {exc.filename}"
+            raise DataError(f"no such image{named}", where=self.where) from exc
         except Exception as exc:  # as above
             raise DataError(f"is no image that can be read ({_reason(exc)})", where=self.where) from exc
         if opened.width * opened.height > _PIXELS:
@@ -213,15 +228,23 @@ class ImageSource:
         return opened
 
 
+def pixels(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Tiles as a vision tower reads them, of the same shape, in [-1, 1]."""
+    found: NDArray[np.float32] = (tiles.astype(np.float32) * np.float32(1 / 255) - np.float32(0.5)) / np.float32(0.5)
+    return found
+
+
 def open_image(path: str | Path) -> Image.Image:
     """The pixels of an image file, RGB. Raises DataError in one line where there are none."""
     return ImageSource(Path(path), str(path)).load()
 
 
-def _turned_size(image: Image.Image) -> tuple[int, int]:
-    width, height = image.size
-    turned = image.getexif().get(0x0112, 1) >= 5  # Orientation: from 5 on the sides change places
-    return (height, width) if turned else (width, height)
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would make everything above 255 white
+        from PIL import Image
+
+        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def _reason(exc: Exception) -> str:

@@ -91,10 +91,18 @@ def check_preferences(values: Iterable[object], file: str | Path) -> Checked[Pre
     return _check(values, file, _preference)
 
 
+def check_messages(faults: RowFaults, value: object, *, answered: bool = True) -> list[Message]:
+    """The turns of one row's `messages`, their faults noted; where it has to be `answered`, the assistant is last."""
+    messages = _messages(faults, "messages", value)
+    if answered:
+        _check_last(faults, "messages", messages)
+    return messages
+
+
 def _check(values: Iterable[object], file: str | Path, read: Any) -> Checked[Any]:
     checked: Checked[Any] = Checked()
     for number, value in enumerate(values, start=1):
-        checker = _Row(file, number)
+        checker = RowFaults(file, number)
         row = None
         if isinstance(value, SmolkitError):
             checker.problems.append(value)
@@ -110,10 +118,10 @@ def _check(values: Iterable[object], file: str | Path, read: Any) -> Checked[Any
     return checked
 
 
-class _Row:
+class RowFaults:
     """Collects the faults of one row."""
 
-    def __init__(self, file: str | Path, number: int):
+    def __init__(self, file: str | Path | None, number: int):
         self.file, self.number = file, number
         self.problems: list[SmolkitError] = []
 
@@ -139,7 +147,7 @@ class _Row:
 # ---- conversations
 
 
-def _conversation(checker: _Row, row: Mapping[str, Any], layout: str) -> Conversation:
+def _conversation(checker: RowFaults, row: Mapping[str, Any], layout: str) -> Conversation:
     tools = _tools(checker, row.get("tools"))
     name = "conversations" if layout == "sharegpt" else "messages"
     if row.get(name) is None:
@@ -153,15 +161,21 @@ def _conversation(checker: _Row, row: Mapping[str, Any], layout: str) -> Convers
         return Conversation((), (), checker.where)
     keys = ("from", "value") if layout == "sharegpt" else ("role", "content")
     messages = _messages(checker, name, row[name], keys)
+    _check_last(checker, name, messages)
+    return Conversation(tuple(messages), tools, checker.where)
+
+
+def _check_last(checker: RowFaults, name: str, messages: Sequence[Message]) -> None:
     if messages and not checker.problems and messages[-1]["role"] != "assistant":
         fix = "Leave that turn out, or the row"
         checker.fault(
             f"{name}[{len(messages) - 1}]", "the last turn is not the assistant's, so it teaches none", fix=fix
         )
-    return Conversation(tuple(messages), tools, checker.where)
 
 
-def _messages(checker: _Row, name: str, value: object, keys: tuple[str, str] = ("role", "content")) -> list[Message]:
+def _messages(
+    checker: RowFaults, name: str, value: object, keys: tuple[str, str] = ("role", "content")
+) -> list[Message]:
     """The turns of a list, roles and order checked; calls to tools become text of the assistant's turn."""
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         what = "the list is empty" if isinstance(value, Sequence) and not value else "expected a list of messages"
@@ -181,7 +195,7 @@ def _messages(checker: _Row, name: str, value: object, keys: tuple[str, str] = (
     return messages
 
 
-def _turn(checker: _Row, name: str, turn: object, keys: tuple[str, str]) -> tuple[str | None, str]:
+def _turn(checker: RowFaults, name: str, turn: object, keys: tuple[str, str]) -> tuple[str | None, str]:
     if not isinstance(turn, Mapping):
         checker.fault(name, f"a message is an object, got {type(turn).__name__}")
         return None, ""
@@ -206,7 +220,7 @@ def _turn(checker: _Row, name: str, turn: object, keys: tuple[str, str]) -> tupl
     return role, CALL.format(text) if role == "tool_call" else text
 
 
-def _calls(checker: _Row, name: str, calls: object, content: object) -> str:
+def _calls(checker: RowFaults, name: str, calls: object, content: object) -> str:
     """The text of an assistant's turn that calls tools, as in OpenAI's `tool_calls`."""
     parts = [content] if isinstance(content, str) and content.strip() else []
     for index, call in enumerate(calls if isinstance(calls, Sequence) else [calls]):
@@ -228,7 +242,7 @@ def _calls(checker: _Row, name: str, calls: object, content: object) -> str:
     return checker.text(name, "\n".join(parts)) if parts else ""
 
 
-def _tools(checker: _Row, value: object) -> tuple[dict[str, Any], ...]:
+def _tools(checker: RowFaults, value: object) -> tuple[dict[str, Any], ...]:
     if value is None or value in ("", []):
         return ()
     if isinstance(value, str):
@@ -247,7 +261,7 @@ def _tools(checker: _Row, value: object) -> tuple[dict[str, Any], ...]:
 # ---- preferences
 
 
-def _preference(checker: _Row, row: Mapping[str, Any]) -> Preference:
+def _preference(checker: RowFaults, row: Mapping[str, Any]) -> Preference:
     for name in ("chosen", "rejected"):
         if row.get(name) is None:
             others = [key for key in row if key not in ("prompt", "chosen", "rejected")]
@@ -264,7 +278,7 @@ def _preference(checker: _Row, row: Mapping[str, Any]) -> Preference:
     return Preference(tuple(prompt), chosen, rejected, checker.where, tools)
 
 
-def _prompt(checker: _Row, row: Mapping[str, Any]) -> list[Message]:
+def _prompt(checker: RowFaults, row: Mapping[str, Any]) -> list[Message]:
     """The prompt's turns; where a row has none, those that both answers begin with."""
     given = row.get("prompt")
     if isinstance(given, str):
@@ -294,7 +308,7 @@ def _system_before(chosen: object, prompt: str) -> list[Message]:
     return [{"role": "system", "content": chosen[0]["content"]}] if system else []
 
 
-def _answer(checker: _Row, row: Mapping[str, Any], name: str, prompt: Sequence[Message]) -> str:
+def _answer(checker: RowFaults, row: Mapping[str, Any], name: str, prompt: Sequence[Message]) -> str:
     """The text of an answer: given as text, as one message, or as the conversation that the prompt begins."""
     given = row[name]
     if isinstance(given, str):
@@ -315,7 +329,7 @@ def _answer(checker: _Row, row: Mapping[str, Any], name: str, prompt: Sequence[M
     return _turn(checker, place, last, ("role", "content"))[1]
 
 
-def _first_other(checker: _Row, name: str, repeated: Sequence[object], prompt: Sequence[Message]) -> int | None:
+def _first_other(checker: RowFaults, name: str, repeated: Sequence[object], prompt: Sequence[Message]) -> int | None:
     """Which of the turns that an answer repeats is not the prompt's, once both are written alike; 0 for another count.
 
     The prompt was checked already, so faults of equal turns would be its own: they need not be told again.
@@ -324,5 +338,5 @@ def _first_other(checker: _Row, name: str, repeated: Sequence[object], prompt: S
         return None
     if len(repeated) != len(prompt):
         return 0
-    turns = _messages(_Row(checker.file, checker.number), name, repeated)
+    turns = _messages(RowFaults(checker.file, checker.number), name, repeated)
     return next((index for index, turn in enumerate(prompt) if turns[index : index + 1] != [turn]), None)

@@ -7,18 +7,17 @@ knows no prompt and no tokens.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from smolkit.data.jsonl import SUFFIXES, json_rows, write_jsonl
-from smolkit.errors import DataError, RowErrors, SmolkitError, TemplateError, locate, nearest
-from smolkit.extraction.answer import loads
-from smolkit.extraction.template import Enum, ListOf, Node, Object, Template, field_path, is_empty, node_problems
+from smolkit.data.row_checks import RowChecker
+from smolkit.errors import DataError
+from smolkit.extraction.template import Template
 
 FIELDS = ("id", "text", "template", "output", "accepted", "lang", "kind")
 """What a row may hold that means something here; other fields are kept as they are."""
@@ -90,7 +89,7 @@ def load_rows(
     values = load_values(source, config=config, split=split, limit=limit)
     rows = [value for value in values if isinstance(value, dict)]
     if len(rows) < len(values):
-        raise RowErrors(_faults(values, source, need_output))
+        validate_rows(values, source, need_output=need_output)  # raises, as these are faults too
     return rows
 
 
@@ -98,7 +97,7 @@ def load_values(
     source: str | Path, *, config: str | None = None, split: str | None = None, limit: int | None = None
 ) -> list[object]:
     """What `load_rows` reads, whatever its rows mean: the value of each, or the DataError of a line that has none."""
-    if _is_hub_id(source):
+    if is_hub_id(source):
         return [*_load_hub(str(source), config, split, limit)]
     path = Path(source)
     for what, given in (("configs", config), ("splits", split)):
@@ -111,7 +110,7 @@ def load_values(
     return values
 
 
-def _is_hub_id(source: str | Path) -> bool:
+def is_hub_id(source: str | Path) -> bool:
     """owner/name that is no path: no file of that name, no directory of that owner, none of our suffixes."""
     if not isinstance(source, str) or not _HUB_ID.fullmatch(source) or source.endswith(SUFFIXES):
         return False
@@ -137,10 +136,25 @@ def hub_rows(splits: Mapping[str, Any], name: str, split: str | None, limit: int
     if split is None or split not in splits:
         what = "which split?" if split is None else f"no split {split!r}"
         raise DataError(what, where=name, given=split, known=list(splits))
-    rows = [dict(row) for row in islice(splits[split], limit)]
+    rows = [dict(row) for row in islice(_stored(splits[split]), limit)]
     if not rows:
         raise DataError(f"split {split} holds no rows", where=name)
     return rows
+
+
+def _stored(rows: Any) -> Iterable[Mapping[str, Any]]:
+    """The rows of a data set, images as the {bytes, path} they are stored as: decoded, few would fit in memory."""
+    if not any(_holds_images(feature) for feature in rows.features.values()):
+        return rows
+    return (row for table in rows.with_format("arrow") for row in table.to_pylist())
+
+
+def _holds_images(feature: Any) -> bool:
+    import datasets
+
+    if isinstance(feature, dict | list):
+        return any(_holds_images(inner) for inner in (feature.values() if isinstance(feature, dict) else feature))
+    return isinstance(feature, datasets.Image) or _holds_images(getattr(feature, "feature", ()) or [])
 
 
 def write_rows(path: str | Path, rows: Iterable[Row | Mapping[str, Any]]) -> int:
@@ -156,156 +170,20 @@ def validate_rows(rows: Sequence[object], file: str | Path | None = None, *, nee
 
     Raises RowErrors with every fault of every row, DataError where there are no rows.
     """
-    if not rows:
-        raise DataError("holds no rows", where=locate(file) or "rows")
-    checker = _Checker(file, need_output)
-    checked = [checker.row(number, row) for number, row in enumerate(rows, start=1)]
-    if checker.problems:
-        raise RowErrors(checker.problems)
-    return [row for row in checked if row is not None]
+    return _Checker(file, need_output).rows(rows)
 
 
-def _faults(values: Sequence[object], file: str | Path, need_output: bool) -> list[SmolkitError]:
-    checker = _Checker(file, need_output)
-    for number, value in enumerate(values, start=1):
-        checker.row(number, value)
-    return checker.problems
+class _Checker(RowChecker[Row]):
+    own = FIELDS
 
-
-class _Checker:
-    """Collects the problems of all rows; templates that many rows share are parsed once."""
-
-    def __init__(self, file: str | Path | None, need_output: bool):
-        self.file = file
-        self.need_output = need_output
-        self.problems: list[SmolkitError] = []
-        self.templates: dict[str, Template] = {}
-        self.first_row: dict[str, int] = {}
-
-    def fault(self, number: int, name: str, what: str, **more: Any) -> None:
-        self.problems.append(DataError(what, where=locate(self.file, number, name), **more))
-
-    def row(self, number: int, row: object) -> Row | None:
-        """The row, or None where it has faults, which are noted."""
-        if isinstance(row, SmolkitError):
-            self.problems.append(row)
-            return None
-        if not isinstance(row, Mapping):
-            self.fault(number, "", f"a row is an object, got {type(row).__name__}")
-            return None
-        before = len(self.problems)
+    def read(self, number: int, row: Mapping[str, Any]) -> Row | None:
         row_id = self.id(number, row)
         text = self.text(number, row, "text", needed=True)
         template = self.template(number, row)
         output = self.output(number, row, template)
-        if template is not None and output is not None:
-            self.accepted(number, row.get("accepted"), template, output)
+        self.accepted(number, row.get("accepted"), template, output)
         lang, kind = (self.text(number, row, name, needed=False) for name in ("lang", "kind"))
-        if len(self.problems) > before or template is None or text is None:
+        if template is None or text is None:
             return None
         extra = {key: value for key, value in row.items() if key not in FIELDS}
         return Row(row_id, text, template, output, row.get("accepted"), lang, kind, extra, number)
-
-    def id(self, number: int, row: Mapping[str, Any]) -> str:
-        given = row.get("id")
-        if given is not None and (isinstance(given, bool) or not isinstance(given, str | int)):
-            self.fault(number, "id", f"expected a string or a whole number, got {type(given).__name__}")
-            return ""
-        row_id = str(number if given is None else given)
-        if row_id in self.first_row:
-            self.fault(number, "id", f"{row_id!r} is the id of row {self.first_row[row_id]} already")
-        self.first_row.setdefault(row_id, number)
-        return row_id
-
-    def missing(self, number: int, row: Mapping[str, Any], name: str) -> None:
-        near = nearest(name, [key for key in row if key not in FIELDS])
-        self.fault(number, name, f"no {name}", fix=f"Rename {near!r} to {name!r}" if near else None)
-
-    def text(self, number: int, row: Mapping[str, Any], name: str, needed: bool) -> str | None:
-        value = row.get(name)
-        if value is None:
-            if needed:
-                self.missing(number, row, name)
-            return None
-        if not isinstance(value, str):
-            self.fault(number, name, f"expected a string, got {type(value).__name__}")
-            return None
-        if needed and self.need_output and not value.strip():
-            self.fault(number, name, "the text is empty")
-        if not value.isascii() and re.search("[\ud800-\udfff]", value):
-            self.fault(number, name, "half of a surrogate pair, which is no text")
-        return value
-
-    def template(self, number: int, row: Mapping[str, Any]) -> Template | None:
-        source = row.get("template")
-        if source is None:
-            self.missing(number, row, "template")
-            return None
-        key = source if isinstance(source, str) else json.dumps(source, default=repr)
-        if key not in self.templates:
-            where = locate(self.file, number, "template")
-            parse = Template.parse_json if isinstance(source, str) else Template.parse
-            try:
-                self.templates[key] = parse(source, where)
-            except TemplateError as exc:
-                self.problems.append(exc)
-                return None
-        return self.templates[key]
-
-    def output(self, number: int, row: Mapping[str, Any], template: Template | None) -> dict[str, Any] | None:
-        output = row.get("output")
-        if output is None:
-            if self.need_output:
-                self.missing(number, row, "output")
-            return None
-        if isinstance(output, str):
-            try:
-                output, _ = loads(output)
-            except ValueError as exc:
-                self.fault(number, "output", f"is text, but not JSON: {exc}")
-                return None
-        for path, message in template.problems(output) if template else ():
-            self.fault(number, _under("output", path), message)
-        return output if isinstance(output, dict) else None
-
-    def accepted(self, number: int, accepted: object, template: Template, output: dict[str, Any]) -> None:
-        for path, message in accepted_problems(template.root, output, accepted, ""):
-            self.fault(number, _under("accepted", path), message)
-
-
-def _under(name: str, path: str) -> str:
-    return name + path if path.startswith("[") or not path else f"{name}.{path}"
-
-
-def accepted_problems(node: Node, output: Any, accepted: Any, path: str) -> Iterator[tuple[str, str]]:
-    """What keeps `accepted` from standing beside `output`, as (path, message).
-
-    Objects correspond by key, lists by position, and a leaf has the list of its further values, each of its type.
-    """
-    if is_empty(accepted):
-        return
-    if isinstance(node, Object):
-        if not isinstance(accepted, Mapping):
-            yield path, "expected an object, as in the output"
-            return
-        for key, child in accepted.items():
-            here = field_path(path, key)
-            if key in node.fields:
-                yield from accepted_problems(node.fields[key], (output or {}).get(key), child, here)
-            else:
-                near = nearest(key, node.fields)
-                yield here, "not a key of the template" + (f" (did you mean {near!r}?)" if near else "")
-        return
-    if not isinstance(accepted, list):
-        yield path, "expected a list of accepted values"
-    elif is_empty(output):
-        yield path, "accepted values, but the output has none here"
-    elif isinstance(node, ListOf) or (isinstance(node, Enum) and node.many):
-        item = node.item if isinstance(node, ListOf) else Enum(node.choices, many=False)
-        if len(accepted) > len(output):
-            yield path, f"accepted values for {len(accepted)} items, the output has {len(output)}"
-        for index, (given, child) in enumerate(zip(output, accepted, strict=False)):
-            yield from accepted_problems(item, given, child, f"{path}[{index}]")
-    else:
-        for index, value in enumerate(accepted):
-            yield from node_problems(node, value, f"{path}[{index}]")

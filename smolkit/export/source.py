@@ -13,18 +13,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smolkit.data.images import ImageLayout
 from smolkit.errors import ModelError
 from smolkit.export.chat import CHAT_END, plain_template
 from smolkit.export.gate import Reference, TaskScore, TaskScorer, make_reference
+from smolkit.export.vision_gate import ImageCase, make_image_cases
 from smolkit.extraction.prompt import get_format
 from smolkit.manifest import read_optional, sha256_directory
-from smolkit.models import BUNDLED, ZOO, bundled_gguf, load_model, load_tokenizer, resolve
+from smolkit.models import BUNDLED, MODELS, bundled_gguf, load_model, load_tokenizer, resolve
 from smolkit.models.adapter import is_adapter, merged
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _QUANT_SUFFIX = re.compile(r"[.-](?:i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
+
+
+@dataclass
+class VisionSource:
+    """What a SmolVLM has beside its language model: the whole of it, in float32, and the way it cuts images."""
+
+    model: PreTrainedModel
+    images: ImageLayout
 
 
 @dataclass
@@ -39,11 +49,14 @@ class Source:
     sha256: str
     """Of the directory, before anything was written anywhere."""
     model: PreTrainedModel
+    """The language model; of a SmolVLM, a Llama that shares its weights."""
     tokenizer: PreTrainedTokenizerFast
     prompt_format: str | None
     license: str | None
     end_ids: frozenset[int]
     """Every token that ends an answer."""
+    vision: VisionSource | None = None
+    """None where the model reads text only."""
     score_task: TaskScorer | None = None
     progress: Callable[[str], None] = field(default=lambda line: None)
 
@@ -56,6 +69,15 @@ class Source:
         """What the model answers to the gate, in torch float32."""
         self.progress("torch float32: prompts and their greedy continuations")
         return make_reference(self.model, self.tokenizer, prompt_format=self.prompt_format, end_ids=self.end_ids)
+
+    @cached_property
+    def image_cases(self) -> list[ImageCase]:
+        """What a SmolVLM answers to the gate's images, in torch float32; none of a text model."""
+        if self.vision is None:
+            return []
+        self.progress("torch float32: images and their greedy continuations")
+        model, images = self.vision.model, self.vision.images
+        return make_image_cases(model, images, self.tokenizer, prompt_format=self.prompt_format)
 
     @cached_property
     def score(self) -> TaskScore | None:
@@ -83,6 +105,8 @@ def open_source(
     """
     import torch
 
+    from smolkit.models.vision import is_vision, language_model
+
     if adapter is not None:
         directory = merged(adapter, model)
     elif is_adapter(model):
@@ -93,17 +117,20 @@ def open_source(
     layout = prompt_format or (manifest.prompt_format if manifest else None)
     loaded, tokenizer = load_model(directory, dtype=torch.float32), load_tokenizer(directory)
     check_finite(loaded)
-    check_vocabulary(loaded, tokenizer)
+    vision = VisionSource(loaded, ImageLayout.read(directory)) if is_vision(loaded.config) else None
+    language = language_model(loaded)
+    check_vocabulary(language, tokenizer)
     return Source(
         given=str(model) if adapter is None else f"{model} with {adapter}",
         name=re.sub(r"[^\w.-]+", "-", name or model_name(adapter or model)),
         directory=directory,
         sha256=sha256_directory(directory),
-        model=loaded,
+        model=language,
         tokenizer=tokenizer,
         prompt_format=layout,
         license=read_license(model, directory),
-        end_ids=_end_ids(loaded, tokenizer, get_format(layout).end if layout else None),
+        end_ids=_end_ids(language, tokenizer, get_format(layout).end if layout else None),
+        vision=vision,
         score_task=score_task,
         progress=progress,
     )
@@ -114,8 +141,8 @@ def model_name(model: str | Path) -> str:
     text = str(model)
     if text == BUNDLED:
         found = bundled_gguf().stem
-    elif text in ZOO:
-        found = ZOO[text].hub_id.rpartition("/")[2]
+    elif text in MODELS:
+        found = MODELS[text].hub_id.rpartition("/")[2]
     else:
         path = Path(text).expanduser().absolute()
         found = path.stem if path.suffix == ".gguf" else path.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from smolkit.data.images import ImageLayout
 from smolkit.errors import ModelError
 from smolkit.manifest import Manifest, Source, read_optional, sha256_directory, staged, write
 from smolkit.models.load import load_model, load_tokenizer
@@ -35,6 +36,8 @@ def merged(adapter: str | Path, base: str | Path | None = None) -> Path:
     import torch
     from peft import PeftModel
 
+    from smolkit.models.vision import is_vision
+
     directory = Path(adapter).expanduser()
     check_adapter(directory)
     found = resolve(base or _named_base(directory))
@@ -51,8 +54,9 @@ def merged(adapter: str | Path, base: str | Path | None = None) -> Path:
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         line = str(exc).strip().partition("\n")[0]
         raise ModelError(f"this adapter does not fit {found} ({line})", where=str(directory)) from exc
+    images = ImageLayout.read(found) if is_vision(model.config) else None
     with staged(target, overwrite=True) as staging:
-        save_model(whole, load_tokenizer(found), staging)
+        save_model(whole, load_tokenizer(found), staging, images)
         write(
             staging,
             Manifest(kind="model", prompt_format=manifest.prompt_format if manifest else None, sources=sources),

@@ -26,8 +26,12 @@ def initialize(model: PreTrainedModel, seed: int, std: float, *, scale_residuals
             parameter.fill_(1.0)
             continue
         scale = std * (shrink if name.endswith(_RESIDUAL) else 1.0)
-        generator = torch.Generator(parameter.device).manual_seed(crc32(f"{seed}:{name}".encode()))
-        parameter.normal_(0.0, scale, generator=generator)
+        parameter.normal_(0.0, scale, generator=generator_of(name, seed, parameter.device))
+
+
+def generator_of(name: str, seed: int, device: torch.device) -> torch.Generator:
+    """Where the random numbers of the parameter of that name come from."""
+    return torch.Generator(device).manual_seed(crc32(f"{seed}:{name}".encode()))
 
 
 def build_model(config: Any) -> PreTrainedModel:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from smolkit.models.trust import ALLOWED
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 # What transformers raises for configs and weights that are broken, pickles among them, and for code that does not load.
 _UNREADABLE = (
@@ -22,30 +24,50 @@ _UNREADABLE = (
 
 
 def load_model(name: str | Path, *, dtype: torch.dtype) -> PreTrainedModel:
-    """A causal language model in evaluation mode on the CPU, in `dtype`.
+    """A causal language model, or a SmolVLM, in evaluation mode on the CPU, in `dtype`.
 
     Raises ModelError when the directory's weights do not fill the architecture that its config names: a model with
     missing tensors would start from random numbers in their place.
     """
-    from huggingface_hub.errors import StrictDataclassError
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+
+    from smolkit.models.vision import is_vision_directory
 
     quiet_transformers()
     directory = resolve(name)
-    try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+    kind = AutoModelForImageTextToText if is_vision_directory(directory) else AutoModelForCausalLM
+    with _errors_of_transformers(directory):
+        model, report = kind.from_pretrained(
             directory,
             dtype=dtype,
             trust_remote_code=ALLOWED.remote_code,
             use_safetensors=None if ALLOWED.pickle else True,
             output_loading_info=True,
         )
+    check_filled(report, directory)
+    return model.eval()
+
+
+def load_config(name: str | Path) -> PreTrainedConfig:
+    """The configuration of a resolved model, without its weights."""
+    from transformers import AutoConfig
+
+    quiet_transformers()
+    directory = resolve(name)
+    with _errors_of_transformers(directory):
+        return AutoConfig.from_pretrained(directory, trust_remote_code=ALLOWED.remote_code)
+
+
+@contextmanager
+def _errors_of_transformers(directory: Path) -> Iterator[None]:
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (*_UNREADABLE, SafetensorError, StrictDataclassError) as exc:
         line = str(exc).strip().partition("\n")[0] or type(exc).__name__
         raise ModelError(f"this model cannot be loaded ({line})", where=str(directory)) from exc
-    check_filled(report, directory)
-    return model.eval()
 
 
 def check_filled(report: dict[str, Any], source: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from smolkit.errors import ModelError, nearest
 from smolkit.manifest import sha256_file
 from smolkit.models.trust import ALLOWED
-from smolkit.models.zoo import ZOO
+from smolkit.models.vision_zoo import MODELS
 from smolkit.registry import require
 
 BUNDLED = "bundled"
@@ -50,14 +50,14 @@ def resolve(name: str | Path, *, revision: str | None = None) -> Path:
         if not path.is_file():
             raise ModelError("no such GGUF file", where=text, fix=_siblings(path))
         return dequantised(path)
-    if text in ZOO:
-        return _from_hub(ZOO[text].hub_id, revision=revision)
+    if text in MODELS:
+        return _from_hub(MODELS[text].hub_id, revision=revision)
     if is_hub_id(text):
         return _from_hub(text, revision=revision)
     raise ModelError(
         f"no model {text!r}: not a directory, a GGUF file or a Hub id",
         given=text,
-        known=[BUNDLED, *ZOO],
+        known=[BUNDLED, *MODELS],
         fix=_siblings(path),
     )
 
@@ -129,7 +129,7 @@ def _from_hub(hub_id: str, *, revision: str | None) -> Path:
         raise ModelError(
             f"the Hub has no model {hub_id!r} that you may read ({type(exc).__name__})",
             given=hub_id,
-            known=[spec.hub_id for spec in ZOO.values()],
+            known=[spec.hub_id for spec in MODELS.values()],
         ) from exc
     except (LocalEntryNotFoundError, OSError) as exc:
         raise ModelError(

@@ -2,7 +2,7 @@
 
 transformers 5 writes the rotary base only inside `rope_parameters`; readers that look for the older top-level
 `rope_theta` fall back to 10000 and are silently wrong, so both are written. The same goes for the end-of-turn ids,
-which config, generation config and tokenizer must agree on.
+which config, generation config and tokenizer must agree on, and of a SmolVLM the configuration of its text model.
 """
 
 from __future__ import annotations
@@ -14,16 +14,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+    from smolkit.data.images import ImageLayout
 
-def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
+
+def save_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path, images: ImageLayout | None = None
+) -> None:
     """Write weights (safetensors, ties kept), tokenizer and configs into an existing directory.
 
-    The caller stages the directory and adds the manifest, so that nothing half-written is ever seen under its name.
+    `images` says how a SmolVLM cuts images, which is written beside it. The caller stages the directory and adds the
+    manifest, so that nothing half-written is ever seen under its name.
     """
     agree_on_end(model, tokenizer)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
-    _write_rope_theta(directory / "config.json")
+    _complete_config(directory / "config.json")
+    if images is not None:
+        images.write(directory)
     for file in directory.iterdir():
         if file.is_file():
             file.chmod(0o644)  # safetensors writes 0600, which a server under another user cannot read
@@ -31,19 +38,25 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, direc
 
 def agree_on_end(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
     """Make the configs say what the tokenizer says about beginning, end and padding."""
-    for config in (model.config, model.generation_config):
+    text = getattr(model.config, "text_config", model.config)
+    for config in (model.config, text, model.generation_config):
         config.bos_token_id = tokenizer.bos_token_id
         config.eos_token_id = tokenizer.eos_token_id
         config.pad_token_id = tokenizer.pad_token_id
+    text.tie_word_embeddings = model.config.tie_word_embeddings
     # transformers refuses to save sampling settings that greedy decoding would ignore.
     if not model.generation_config.do_sample:
         for name in ("temperature", "top_p", "top_k"):
             setattr(model.generation_config, name, None)
 
 
-def _write_rope_theta(config_file: Path) -> None:
+def _complete_config(config_file: Path) -> None:
+    """Write what transformers 5 leaves out of config.json, or writes under another name."""
     config = json.loads(config_file.read_text(encoding="utf-8"))
-    rope = config.get("rope_parameters") or {}
+    text = config.get("text_config", config)
+    rope = text.get("rope_parameters") or {}
     if "rope_theta" in rope:
-        config["rope_theta"] = rope["rope_theta"]
+        text["rope_theta"] = config["rope_theta"] = rope["rope_theta"]
+    if "_pad_token_id" in config:  # of a SmolVLM
+        config["pad_token_id"] = config.pop("_pad_token_id")
     config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -17,7 +17,8 @@ def model_card(recipe: FinetuneRecipe, plan: Plan, scores: Mapping[str, Any]) ->
     """README.md of a fine-tuned model's directory."""
     task = task_of(recipe)
     about, explained = task.card(recipe, list(scores))
-    return render_card(f"{task.title} from {recipe.model}", recipe.task, about, scores, explained, plan, recipe)
+    title = f"{task.title} from {recipe.model}"
+    return render_card(title, recipe.task, about, scores, explained, plan, recipe, task.pipeline)
 
 
 def render_card(
@@ -28,9 +29,10 @@ def render_card(
     explained: str,
     plan: Plan,
     recipe: FinetuneRecipe | PretrainRecipe,
+    pipeline: str = "text-generation",
 ) -> str:
     """README.md of a model's directory, in the Hub's format; `explained` says what the scores are."""
-    header = {"library_name": "transformers", "tags": ["smolkit", tag], "pipeline_tag": "text-generation"}
+    header = {"library_name": "transformers", "tags": ["smolkit", tag], "pipeline_tag": pipeline}
     figures = "\n".join(f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in scores.items())
     planned = "\n".join(
         f"| {line.name.replace('_', ' ')} | {_shown(line.value)} | {line.note} |" for line in plan.lines

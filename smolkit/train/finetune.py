@@ -21,6 +21,7 @@ from smolkit.errors import ManifestError, ModelError, SmolkitError
 from smolkit.manifest import Manifest, Source, read, staged, staged_file, write
 from smolkit.models import load_model, resolve, save_model
 from smolkit.models.device import keep_freed_memory, pick_dtype
+from smolkit.models.vision import language_config
 from smolkit.recipe import Plan, resolved
 from smolkit.train.card import model_card
 from smolkit.train.ledger import Ledger, open_tracker, plot_curves, read_metrics
@@ -28,7 +29,7 @@ from smolkit.train.prepare import Prepared, make_plan, prepare
 from smolkit.train.recipe import FinetuneRecipe
 from smolkit.train.run_files import METRICS, RUN_FILE, copy_records, run_directory
 from smolkit.train.samples import Prompt, Sampler, check_prompts
-from smolkit.train.tasks import task_of
+from smolkit.train.tasks import Group, task_of
 from smolkit.train.trl_adapter import (
     AnswerTrainer,
     add_lora,
@@ -55,23 +56,27 @@ class Run:
     plan: Plan
     prompts: list[Prompt]
     """What its samples continue."""
+    groups: list[Group]
+    """Its trainable parameters, with their rates."""
 
 
 def open_run(recipe: FinetuneRecipe) -> Run:
     """Read and check everything, load the weights, plan; nothing is written yet."""
     prepared = prepare(recipe)
-    dtype = pick_dtype(recipe.dtype)
-    model: Any = load_model(recipe.model, dtype=dtype)
-    if prepared.recipe.data.max_length > model.config.max_position_embeddings:
-        raise ModelError(
-            f"data.max_length is {recipe.data.max_length}, the model's context {model.config.max_position_embeddings}"
-        )
+    task, dtype = task_of(recipe), pick_dtype(recipe.dtype)
+    model: Any = load_model(task.base(recipe), dtype=dtype)
+    context = language_config(model.config).max_position_embeddings
+    if prepared.recipe.data.max_length > context:
+        raise ModelError(f"data.max_length is {recipe.data.max_length}, the model's context {context}")
     if recipe.method == "lora":
-        model = add_lora(model, recipe.lora, recipe.seed)
+        model = add_lora(model, recipe.lora, recipe.seed, task.adapters(recipe, model))
+    groups = task.groups(recipe, model)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    prompts = task_of(recipe).prompts(prepared)
-    check_prompts(prompts, recipe.samples, model.config.max_position_embeddings)
-    return Run(prepared, model, make_plan(prepared, model, trainable, dtype.itemsize), prompts)
+    prompts = task.prompts(prepared)
+    check_prompts(prompts, recipe.samples, context)
+    plan = make_plan(prepared, model, trainable, dtype.itemsize)
+    task.extend_plan(prepared, model, plan)
+    return Run(prepared, model, plan, prompts, groups)
 
 
 def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwrite: bool = False) -> dict[str, Any]:
@@ -99,6 +104,7 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
             prepared.steps,
             objective,
             run_dir,
+            run.groups,
             callbacks=[ledger, checkpoint_callback(recipe.checkpoint.keep), *_sampling(run, run_dir)],
             measure=measure,
             best=task.best,
@@ -126,7 +132,7 @@ def _write_result(run: Run, staging: Path, run_dir: Path, scores: dict[str, Any]
     if recipe.method == "lora":
         model.save_pretrained(staging / "adapter")
         model = _merged(run.model, prepared)
-    save_model(model, prepared.tokenizer, staging)
+    save_model(model, prepared.tokenizer, staging, prepared.images)
     copy_records(run_dir, staging)
     plot_curves(read_metrics(run_dir / METRICS), staging / "curves.png")
     (staging / "README.md").write_text(model_card(recipe, run.plan, scores), encoding="utf-8")
@@ -144,7 +150,7 @@ def _write_result(run: Run, staging: Path, run_dir: Path, scores: dict[str, Any]
 
 
 def _sources(recipe: FinetuneRecipe) -> list[Source]:
-    base = Source(role="base model", name=recipe.model, sha256=Source.of("", resolve(recipe.model)).sha256)
+    base = Source(role="base model", name=recipe.model, sha256=_base_sha256(recipe))
     files = [("train rows", source) for source in recipe.data.train] + [("dev rows", s) for s in recipe.data.dev]
     return [
         base,
@@ -157,14 +163,18 @@ def _sources(recipe: FinetuneRecipe) -> list[Source]:
     ]
 
 
+def _base_sha256(recipe: FinetuneRecipe) -> str | None:
+    return Source.of("", resolve(task_of(recipe).base(recipe))).sha256
+
+
 def _merged(model: PeftModel, prepared: Prepared) -> PreTrainedModel:
     """The adapters added to the weights, proven on a real prompt to compute the same."""
-    ids = torch.tensor([prepared.examples[0].ids], device=model.device)
+    task = task_of(prepared.recipe)
     model.float().eval()
     with torch.inference_mode():
-        before = model(input_ids=ids).logits
+        before = task.logits(prepared, model)
         merged = merge_lora(model)
-        difference = float((merged(input_ids=ids).logits - before).abs().max())
+        difference = float((task.logits(prepared, merged) - before).abs().max())
     if difference > _MERGE_TOLERANCE:
         raise ModelError(f"merging the adapters changed the logits by {difference:.2g}; the adapter was not written")
     return merged
@@ -218,7 +228,7 @@ def _open_run_dir(run_dir: Path, run: Run, *, resume: bool, overwrite: bool, con
 def _identity(prepared: Prepared) -> str:
     """A hash over the recipe, the base weights and every token and step: two runs with the same one do the same."""
     digest = hashlib.sha256(json.dumps(resolved(prepared.recipe), sort_keys=True).encode())
-    digest.update(str(Source.of("", resolve(prepared.recipe.model)).sha256).encode())
+    digest.update(str(_base_sha256(prepared.recipe)).encode())
     for example in [*prepared.examples, *(row for row in prepared.dev if hasattr(row, "identity"))]:
         digest.update(json.dumps(example.identity).encode())
     return digest.hexdigest()

@@ -18,8 +18,10 @@ from smolkit.data.pairs import PackedPairs, Pair, collate_pairs
 from smolkit.data.render import IGNORED, Example
 from smolkit.models.functions import cross_entropy_sum
 from smolkit.models.packed import Rows, hidden_states
+from smolkit.models.vision import embed, image_features, language_model
 
 if TYPE_CHECKING:
+    from smolkit.data.tiles import TileLoader
     from smolkit.train.dpo import Dpo
 
 
@@ -85,14 +87,34 @@ class PreferenceObjective:
         return dict(zip(self.names, (float(mean) for mean in means), strict=True))
 
 
-def answer_loss(model: torch.nn.Module, batch: Packed) -> torch.Tensor:
-    """Sum of the cross-entropies at labelled positions, float32 scalar."""
+def answer_loss(model: torch.nn.Module, batch: Packed, embedded: torch.Tensor | None = None) -> torch.Tensor:
+    """Sum of the cross-entropies at labelled positions, float32 scalar; `embedded` as in `hidden_states`."""
     causal = causal_model(model)
     labels = batch["labels"][1:]
     at = (labels != IGNORED).nonzero().squeeze(1)
     rows = Rows(batch["lengths"], batch["shared"])
-    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], rows, at)
+    hidden = hidden_states(causal, batch["input_ids"], batch["position_ids"], rows, at, embedded)
     return cross_entropy_sum(causal.lm_head(hidden), labels[at])
+
+
+class VisionObjective(AnswerObjective):
+    """The mean cross-entropy per token of answers about images; its batches also hold the tiles of those."""
+
+    def __init__(self, examples: Sequence[Any], pad_id: int, tiles: TileLoader):
+        super().__init__(examples, pad_id)
+        self.tiles = tiles
+        self._language: tuple[torch.nn.Module, Any] | None = None
+
+    def collate(self, micro: MicroBatch) -> Any:
+        return {**super().collate(micro), "tiles": torch.from_numpy(self.tiles.take(micro))}
+
+    def loss(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
+        whole = causal_model(model)
+        if self._language is None or self._language[0] is not whole:
+            self._language = whole, language_model(whole)
+        ids = batch["input_ids"]
+        seen = embed(whole, ids, image_features(whole, batch["tiles"])) if len(batch["tiles"]) else None
+        return answer_loss(self._language[1], batch, seen)
 
 
 def answer_log_probs(model: torch.nn.Module, batch: PackedPairs) -> torch.Tensor:

@@ -23,6 +23,8 @@ from smolkit.train.tasks import task_of
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+    from smolkit.data.images import ImageLayout
+
 _NAMED = 5
 """How many rows a message names before it counts the rest."""
 
@@ -47,6 +49,8 @@ class Prepared:
     """How many of the examples are redrawn rows."""
     prompt_format: str | None = None
     """Id of the prompt format, for the manifest, where the task has one."""
+    images: ImageLayout | None = None
+    """How images are cut, where the task has some."""
     bad_rows: list[str] = field(default_factory=list)
     """Rows with faults that were left out because the recipe says so, as file:row."""
 
@@ -228,7 +232,9 @@ def memory_estimate(prepared: Prepared, model: Any, trainable: int, bytes_per_we
 
     Activations: about 16 hidden-sized and 5 ffn-sized tensors per layer and token are kept for the backward pass.
     """
-    config = model.config
+    from smolkit.models.vision import language_config
+
+    config = language_config(model.config)
     weights = sum(p.numel() for p in model.parameters()) * bytes_per_weight
     states = trainable * (16 if bytes_per_weight < 4 else 12)
     largest = max(micro.length for step in prepared.steps for micro in step)

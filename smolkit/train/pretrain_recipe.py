@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from smolkit.data.mixture import Mixture, Stage
 from smolkit.data.text import Filters, Text
 from smolkit.errors import nearest
+from smolkit.models.vision_zoo import VISION_ZOO
 from smolkit.models.zoo import ZOO, ModelSpec
 from smolkit.optim.schedules import SCHEDULES, Schedule, wsd
 from smolkit.recipe import Section
@@ -211,14 +212,22 @@ class PretrainRecipe(Section):
 
     @model_validator(mode="after")
     def holds_together(self) -> Self:
-        if isinstance(self.model, str) and self.model not in ZOO:
-            near = nearest(self.model, ZOO)
-            hint = f" Did you mean {near!r}?" if near else f" Known: {', '.join(ZOO)}."
-            raise ValueError(f"no model {self.model!r} in the zoo, and not a shape.{hint}")
+        if isinstance(self.model, str):
+            self._check_name(self.model)
         self._check_schedule()
         self._check_stages()
         self._check_checkpoints()
         return self
+
+    @staticmethod
+    def _check_name(model: str) -> None:
+        if model in VISION_ZOO:
+            fix = "Name the language model, and give what comes out a tower: smolkit vision init --lm DIRECTORY"
+            raise ValueError(f"{model!r} reads images, and pretraining makes models of text. {fix}")
+        if model not in ZOO:
+            near = nearest(model, ZOO)
+            hint = f" Did you mean {near!r}?" if near else f" Known: {', '.join(ZOO)}."
+            raise ValueError(f"no model {model!r} in the zoo, and not a shape.{hint}")
 
     def _check_checkpoints(self) -> None:
         every, kept, measured = self.checkpoint.every, self.checkpoint.keep_every, self.validation.every

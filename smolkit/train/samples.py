@@ -20,6 +20,8 @@ from smolkit.train.run_files import SAMPLES
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from smolkit.runtime.pictures import Picture
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -27,6 +29,8 @@ class Prompt:
 
     text: str
     ids: list[int]
+    pictures: Sequence[Picture] = ()
+    """What its image tokens stand for."""
 
 
 def check_prompts(prompts: Sequence[Prompt], section: Samples, context: int) -> None:
@@ -75,7 +79,7 @@ class Sampler:
     def _texts(self) -> list[str]:
         from smolkit.runtime.decoding import Answer, decode
 
-        answers = [Answer(prompt.ids, None, self.section.max_new_tokens) for prompt in self.prompts]
+        answers = [Answer(prompt.ids, None, self.section.max_new_tokens, prompt.pictures) for prompt in self.prompts]
         self.backend.forget()
         for _ in decode(self.backend, answers):
             pass

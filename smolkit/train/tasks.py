@@ -1,19 +1,20 @@
 """What fine-tuning can teach: a table of tasks, and what each of them brings to a run.
 
 A task is one file with a recipe class and a `Task`, and one line in `TASKS`; its default recipe is
-`finetune/NAME-135m`. The run itself (`finetune`) knows no task.
+`finetune/NAME-135m`, or of another size. The run itself (`finetune`) knows no task.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from smolkit.document import Document
 from smolkit.errors import RecipeError
-from smolkit.recipe import find_recipe, load_recipe
+from smolkit.recipe import Plan, find_recipe, load_recipe
 from smolkit.registry import Registry
 
 if TYPE_CHECKING:
@@ -31,12 +32,27 @@ TASKS = Registry(
         "extraction": "smolkit.train.extraction:ExtractionTask",
         "chat": "smolkit.train.chat:ChatTask",
         "dpo": "smolkit.train.dpo:DpoTask",
+        "vision": "smolkit.train.vision:VisionTask",
     },
 )
 DEFAULT = "extraction"
+_SMALLEST = {"vision": "256m"}
+"""The size of a task's default recipe, where that is not 135m."""
 
 Measure = Callable[[int], dict[str, float]]
 """The development figures, named `eval_...`, of the model as it is at a step."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of parameters as torch's optimizers take it, with its peak rate.
+
+    `after` is the share of the steps that pass before it learns; its schedule begins then.
+    """
+
+    parameters: dict[str, Any]
+    lr: float
+    after: float = 0.0
 
 
 class Objective(Protocol):
@@ -66,6 +82,33 @@ class Task(ABC):
     recipe: ClassVar[type[FinetuneRecipe]]
     best: ClassVar[tuple[str, bool]]
     """The development figure by which the best checkpoint is known, and whether greater is better."""
+    pipeline: ClassVar[str] = "text-generation"
+    """What the Hub calls such models."""
+
+    def base(self, recipe: Any) -> str | Path:
+        """The model that a run starts from, by a name that `smolkit.models.resolve` takes; made where it has to be."""
+        name: str = recipe.model
+        return name
+
+    def adapters(self, recipe: Any, model: Any) -> str | list[str] | None:
+        """Which layers LoRA adapts, as PEFT takes it; None for what the recipe says."""
+        return None
+
+    def groups(self, recipe: Any, model: Any) -> list[Group]:
+        """Every trainable parameter, in groups of one rate and one decay."""
+        from smolkit.optim.master import decay_groups
+
+        return [Group(group, recipe.optimizer.lr, 0.0) for group in decay_groups(model, recipe.optimizer.weight_decay)]
+
+    def extend_plan(self, prepared: Prepared, model: Any, plan: Plan) -> None:  # noqa: B027
+        """Add to a plan what only this task has: of most tasks nothing."""
+
+    def logits(self, prepared: Prepared, model: Any) -> torch.Tensor:
+        """The logits of a real row, by which a merge of adapters is proven to change nothing."""
+        import torch
+
+        logits: torch.Tensor = model(input_ids=torch.tensor([prepared.examples[0].ids], device=model.device)).logits
+        return logits
 
     @abstractmethod
     def prepare(self, recipe: Any) -> Prepared:
@@ -90,7 +133,8 @@ class Task(ABC):
 
 def default_recipe(task: str | None = None) -> str:
     """The shipped recipe that a task means where none is named."""
-    return f"finetune/{task or DEFAULT}-135m"
+    name = task or DEFAULT
+    return f"finetune/{name}-{_SMALLEST.get(name, '135m')}"
 
 
 def task_of(recipe: FinetuneRecipe) -> Task:

@@ -24,10 +24,11 @@ from smolkit.errors import RecipeError
 from smolkit.manifest import Manifest, write
 from smolkit.models.device import release_freed_memory
 from smolkit.models.functions import lora_linear
-from smolkit.optim.master import MasterAdamW, decay_groups
-from smolkit.train.recipe import FinetuneRecipe, Lora
+from smolkit.optim.master import MasterAdamW
+from smolkit.optim.schedules import Schedule
+from smolkit.train.recipe import FinetuneRecipe, Lora, ScheduleSection
 from smolkit.train.samples import Sampler
-from smolkit.train.tasks import Objective
+from smolkit.train.tasks import Group, Objective
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -50,6 +51,7 @@ class AnswerTrainer(SFTTrainer):
         steps: Sequence[Step],
         objective: Objective,
         run_dir: Path,
+        groups: Sequence[Group],
         callbacks: Sequence[TrainerCallback] = (),
         measure: Callable[[int], dict[str, float]] | None = None,
         best: tuple[str, bool] | None = None,
@@ -58,6 +60,7 @@ class AnswerTrainer(SFTTrainer):
         self.lr_scheduler: torch.optim.lr_scheduler.LambdaLR | None
         self.control: Any
         self.recipe = recipe
+        self.groups = groups
         self.objective = objective
         self.measure = measure
 
@@ -78,9 +81,8 @@ class AnswerTrainer(SFTTrainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
             section = self.recipe.optimizer
-            self.optimizer = MasterAdamW(
-                decay_groups(self.model, section.weight_decay), lr=section.lr, betas=section.betas, eps=section.eps
-            )
+            groups = [{**group.parameters, "lr": group.lr} for group in self.groups]
+            self.optimizer = MasterAdamW(groups, lr=section.lr, betas=section.betas, eps=section.eps)
         assert self.optimizer is not None
         return self.optimizer
 
@@ -88,8 +90,8 @@ class AnswerTrainer(SFTTrainer):
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
     ) -> torch.optim.lr_scheduler.LambdaLR:
         if self.lr_scheduler is None:
-            schedule = self.recipe.schedule.build(num_training_steps)
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.create_optimizer(), schedule)
+            schedules = [_schedule(self.recipe.schedule, num_training_steps, group.after) for group in self.groups]
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.create_optimizer(), schedules)
         return self.lr_scheduler
 
     def training_step(
@@ -135,6 +137,13 @@ class AnswerTrainer(SFTTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the card is written once, with the measured figures, beside the finished model."""
+
+
+def _schedule(section: ScheduleSection, steps: int, after: float) -> Schedule:
+    """The schedule of a group that learns `after` a share of the steps: zero, and then the whole of it."""
+    wait = round(after * steps)
+    whole = section.build(steps - wait)
+    return lambda step: whole(step - wait) if step >= wait else 0.0
 
 
 def checkpoint_callback(keep: int) -> TrainerCallback:
@@ -190,10 +199,11 @@ class _LoraLinear(lora.Linear):
         return lora_linear(x, base.weight, base.bias, a, b, self.scaling[name])
 
 
-def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
+def add_lora(model: PreTrainedModel, section: Lora, seed: int, adapted: str | list[str] | None = None) -> PeftModel:
     """The model with fresh adapters in its own dtype; the optimizer keeps their float32 masters.
 
-    Raises RecipeError for a target that names no linear layer of the model.
+    `adapted` are the layers, where the task chooses among those that the section names. Raises RecipeError for a target
+    that names no linear layer of the model.
     """
     torch.manual_seed(seed)
     targets = section.targets if isinstance(section.targets, str) else list(section.targets)
@@ -206,7 +216,7 @@ def add_lora(model: PreTrainedModel, section: Lora, seed: int) -> PeftModel:
         r=section.r,
         lora_alpha=section.alpha,
         lora_dropout=section.dropout,
-        target_modules=targets,
+        target_modules=targets if adapted is None else adapted,
         task_type="CAUSAL_LM",
     )
     config._register_custom_module({torch.nn.Linear: _LoraLinear})

@@ -34,12 +34,17 @@ def generate(
     The level "plain" makes short documents, most of them labelled, and templates of strings to copy, which a few
     minutes of training can teach; `unseen` picks the test rows of kinds that training does not see, or does.
     """
+    check_choices(split, level)
+    wanted = (index for index in count() if unseen is None or KINDS[kind_of(index, seed, split)] is not unseen)
+    yield from islice((make_row(index, seed, split, LEVELS[level]) for index in wanted), rows)
+
+
+def check_choices(split: str, level: str) -> None:
+    """Raise DataError for a split or a level that there is none of."""
     if split not in SPLITS:
         raise DataError(f"no such split: {split!r}", given=split, known=SPLITS)
     if level not in LEVELS:
         raise DataError(f"no such level: {level!r}", given=level, known=LEVELS)
-    wanted = (index for index in count() if unseen is None or KINDS[kind_of(index, seed, split)] is not unseen)
-    yield from islice((make_row(index, seed, split, LEVELS[level]) for index in wanted), rows)
 
 
 def make_row(index: int, seed: int, split: str, level: Level = LEVELS["full"]) -> dict[str, Any]:

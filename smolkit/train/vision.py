@@ -1,0 +1,231 @@
+"""The task of reading images: rows of images with a conversation, or with a template and what the image fills it with.
+
+A SmolVLM learns in three parts with rates of their own: the language model, the connector, and the vision tower. One
+that is made of a language model (`init`) has the last two fresh: they learn first, while the language model waits
+(`optimizer.language_after`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from smolkit import __version__
+from smolkit.data.batches import shuffled_passes
+from smolkit.data.images import ImageLayout
+from smolkit.data.tiles import TileLoader
+from smolkit.errors import DataError, ModelError
+from smolkit.manifest import Source
+from smolkit.models import resolve
+from smolkit.models.resolve import cache_dir
+from smolkit.recipe import Plan
+from smolkit.train.prepare import Prepared, check_batches, keep_fitting, plan_run
+from smolkit.train.recipe import FinetuneRecipe
+from smolkit.train.samples import Prompt
+from smolkit.train.tasks import Group, Measure, Objective, Task
+from smolkit.train.vision_recipe import PartRates, VisionRecipe
+from smolkit.train.vision_rows import Reader, VisionExample, read_source
+
+if TYPE_CHECKING:
+    import torch
+    from rich.console import Console
+
+
+class VisionTask(Task):
+    title: ClassVar[str] = "Vision model"
+    recipe: ClassVar[type[FinetuneRecipe]] = VisionRecipe
+    best: ClassVar[tuple[str, bool]] = ("eval_score", True)
+    pipeline: ClassVar[str] = "image-text-to-text"
+
+    def base(self, recipe: VisionRecipe) -> str | Path:
+        return _made(recipe) if recipe.init else recipe.model
+
+    def prepare(self, recipe: VisionRecipe) -> Prepared:
+        reader = Reader.open(recipe, resolve(self.base(recipe)))
+        sources = [(source, read_source(source, recipe)) for source in recipe.data.train]
+        rendered = [(row, reader.example(row, source.name)) for source, rows in sources for row in rows]
+        _, examples, skipped = keep_fitting(rendered, recipe.data)
+        prepared = Prepared(
+            recipe=recipe,
+            tokenizer=reader.tokenizer,
+            prompt_format=reader.prompt_format.id,
+            images=reader.layout,
+            examples=examples,
+            skipped=skipped,
+            rows_by_source={source.name: len(rows) for source, rows in sources},
+            dev=[reader.dev(row, source.name) for source in recipe.data.dev for row in read_source(source, recipe)],
+            steps=plan_run(shuffled_passes(len(examples), recipe.epochs, recipe.seed), examples, recipe, share=False),
+        )
+        check_batches(prepared)
+        check_image_labels(prepared)
+        return prepared
+
+    def adapters(self, recipe: VisionRecipe, model: Any) -> list[str]:
+        """The linear layers that LoRA adapts, by their whole names; the head is none of them."""
+        import torch
+
+        from smolkit.models.vision import part_of
+
+        wanted = {"language", "connector", *(["vision"] if recipe.lora.vision else [])}
+        targets = recipe.lora.targets
+        linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+        return [
+            name
+            for name in linear
+            if part_of(f"{name}.") in wanted
+            and name != "lm_head"
+            and (targets == "all-linear" or name.rpartition(".")[2] in targets)
+        ]
+
+    def groups(self, recipe: VisionRecipe, model: Any) -> list[Group]:
+        return part_groups(recipe.optimizer, model)
+
+    def objective(self, prepared: Prepared, model: Any, run_dir: Path, console: Console) -> Objective:
+        from smolkit.train.losses import VisionObjective
+
+        order = [micro for step in prepared.steps for micro in step]
+        return VisionObjective(prepared.examples, prepared.pad_id, tile_loader(prepared, prepared.examples, order))
+
+    def measure(self, prepared: Prepared, model: Any, run_dir: Path) -> Measure:
+        from smolkit.train.vision_dev import measure_rows
+
+        return measure_rows(prepared, model)
+
+    def prompts(self, prepared: Prepared) -> list[Prompt]:
+        recipe: Any = prepared.recipe
+        reader = Reader.of(prepared)
+        return [reader.sample(given, f"samples.prompts[{at}]") for at, given in enumerate(recipe.samples.prompts)]
+
+    def extend_plan(self, prepared: Prepared, model: Any, plan: Plan) -> None:
+        recipe: Any = prepared.recipe
+        layout, examples = prepared.images, prepared.examples
+        assert layout is not None
+        images, tiles = sum(len(example.images) for example in examples), sum(example.tiles for example in examples)
+        if images:
+            how = f"longest edge {layout.longest_edge}, split" if layout.split else "not split"
+            plan.add("images", images, f"tiles of {layout.tile} x {layout.tile} pixels; {how}")
+            plan.add("tokens_per_image", round(tiles / images * layout.tokens, 1), _token_cost(layout, examples))
+            share = tiles * layout.tokens / sum(prepared.lengths)
+            plan.add("image_tokens_share", round(share, 3), "of all tokens; none of them has loss")
+        plan.add("connector_lr", recipe.optimizer.connector_lr, "0 leaves it as it is")
+        waits = f"the language model learns from {recipe.optimizer.language_after:.0%} of the steps on"
+        plan.add("vision_lr", recipe.optimizer.vision_lr, waits)
+        tower = sum(p.numel() for name, p in model.named_parameters() if "vision_model" in name)
+        patches = tiles * recipe.epochs * (layout.tile // _patch_size(model)) ** 2
+        plan.add("vision_flops", float(6 * tower * patches), "6 N per patch of the tower, beside training_flops")
+
+    def logits(self, prepared: Prepared, model: Any) -> torch.Tensor:
+        """Of the first row with its images, through transformers' own forward."""
+        import torch
+
+        from smolkit.train.losses import causal_model
+
+        example = prepared.examples[0]
+        ids = torch.tensor([example.ids], device=model.device)
+        pixels = [prepared.images.tiles(image.load()) for image in example.images]  # type: ignore[union-attr]
+        if not pixels:
+            return super().logits(prepared, model)
+        tiles = torch.cat([torch.from_numpy(one) for one in pixels]).to(model.device)
+        values = (tiles.float() * (1 / 255) - 0.5) / 0.5
+        logits: torch.Tensor = causal_model(model)(input_ids=ids, pixel_values=values[None]).logits
+        return logits
+
+    def card(self, recipe: VisionRecipe, scores: Sequence[str]) -> tuple[str, str]:
+        about = f"""Reads images. Fine-tuned ({recipe.method}) with smolkit {__version__}; the prompt format of
+templates is in `smolkit.json`, the chat template of questions beside the weights.
+
+    smolkit extract --model DIRECTORY --image receipt.jpg --template template.json
+    smolkit extract --model DIRECTORY --image photo.jpg --question "What is in the picture?"
+    smolkit export DIRECTORY --target webgpu --out DIRECTORY-webgpu"""
+        if "dev_score" not in scores:
+            return about, ""
+        rows = f"the first {recipe.dev.rows} dev rows, or all where fewer"
+        return about, f"`dev_f1` is micro F1 Levenshtein, `dev_anls` the ANLS of answers, on {rows}; "
+
+
+def _made(recipe: VisionRecipe) -> Path:
+    """The SmolVLM that the recipe has made of its language model, once for all runs with the same tower."""
+    from smolkit.models.vision_init import layout_of, make_vision_model
+
+    assert recipe.init is not None
+    shape = recipe.init.shape
+    images = layout_of(shape, longest_edge=recipe.images.longest_edge, split=recipe.images.split is not False)
+    made_of = [str(Source.of("", resolve(recipe.model)).sha256), recipe.init.model_dump_json(), repr(images)]
+    digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+    target = cache_dir() / "models" / f"vision-{digest}"
+    if not (target / "config.json").is_file():
+        make_vision_model(
+            recipe.model,
+            target,
+            shape,
+            images,
+            seed=recipe.init.seed,
+            tower_from=recipe.init.tower_from,
+            overwrite=True,
+        )
+    return target
+
+
+def part_groups(rates: PartRates, model: Any) -> list[Group]:
+    """The trainable parameters by part, and by whether they decay; what has no rate is frozen."""
+    from smolkit.models.vision import part_of
+    from smolkit.optim.master import decay_groups
+
+    parts = {id(parameter): part_of(name) for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        if not rates.of(parts[id(parameter)]):
+            parameter.requires_grad_(False)
+    groups = []
+    for decaying in decay_groups(model, rates.weight_decay):
+        for part in ("language", "connector", "vision"):
+            own = [parameter for parameter in decaying["params"] if parts[id(parameter)] == part]
+            after = rates.language_after if part == "language" else 0.0
+            if own:
+                groups.append(Group({**decaying, "params": own}, rates.of(part), after))
+    if not groups:
+        raise ModelError("nothing of this model would learn: its only adapters are where the rate is 0")
+    return groups
+
+
+def check_image_labels(prepared: Prepared) -> None:
+    """Prove on every batch of the first step, images and all, that no image token carries a label.
+
+    Raises DataError naming the row where one does, or where image tokens and the features of its tiles are not as many.
+    """
+    from smolkit.data.batches import collate
+    from smolkit.data.images import IMAGE, MARKERS
+    from smolkit.data.render import IGNORED
+
+    layout = prepared.images
+    assert layout is not None
+    markers = set(prepared.tokenizer.convert_tokens_to_ids(list(MARKERS)))
+    token = prepared.tokenizer.convert_tokens_to_ids(IMAGE)
+    loader = tile_loader(prepared, prepared.examples, prepared.steps[0])
+    for micro in prepared.steps[0]:
+        where = prepared.examples[micro.rows[0]].row
+        batch = collate(micro, prepared.examples, prepared.pad_id)
+        learnt = batch["labels"][batch["labels"] != IGNORED].tolist()
+        if markers & set(learnt):
+            raise DataError("a label of this batch is a token of an image", where=where)
+        places, tiles = int((batch["input_ids"] == token).sum()), len(loader.take(micro))
+        if places != tiles * layout.tokens:
+            raise DataError(f"{places} image tokens, and features of {tiles} tiles to stand there", where=where)
+    loader.close()
+
+
+def tile_loader(prepared: Prepared, examples: Sequence[VisionExample], order: Sequence[Any]) -> TileLoader:
+    recipe: Any = prepared.recipe
+    assert prepared.images is not None
+    return TileLoader(order, lambda row: examples[row].images, prepared.images, workers=recipe.images.threads)
+
+
+def _token_cost(layout: ImageLayout, examples: Sequence[VisionExample]) -> str:
+    costs = [layout.count(*image.size) * layout.tokens for example in examples for image in example.images]
+    return f"{min(costs)} to {max(costs)}, {layout.tokens} a tile"
+
+
+def _patch_size(model: Any) -> int:
+    return int(model.config.vision_config.patch_size)
