@@ -45,6 +45,7 @@ COMMANDS = {
     "export": Entry("smolkit.cli.export", "Convert a model for a runtime, and prove that it kept its numbers."),
     "serve": Entry("smolkit.cli.serve", "Serve an exported page on this machine."),
     "data": Entry("smolkit.cli.data", "Make and check rows for training; tokenise and mix text."),
+    "vision": Entry("smolkit.cli.vision", "Make a model that sees from one that reads text."),
     "models": Entry("smolkit.cli.models", "List models, their parameters, and where they lie."),
     "demo": Entry("smolkit.cli.demo", "Open a demo, or walk through the whole pipeline."),
 }

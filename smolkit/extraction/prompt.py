@@ -155,6 +155,19 @@ FORMATS: dict[str, PromptFormat] = {
             missing=None,
             json_style="single-line",
         ),
+        # For SmolVLM as released, whose chat template writes turns so; what follows is an image, or a text.
+        PromptFormat(
+            id="smolvlm-1",
+            opening="<|im_start|>User: ",
+            template=(
+                "Fill this JSON template with values from what follows. Use null where it has none.\n{template}\n"
+            ),
+            text_heading="",
+            closing="<end_of_utterance>\nAssistant: ",
+            end="<end_of_utterance>",
+            missing=None,
+            json_style="single-line",
+        ),
     )
 }
 
@@ -167,8 +180,9 @@ def get_format(format_id: str) -> PromptFormat:
 
 
 def guess_format(encode: Callable[..., Sequence[int]]) -> str:
-    """The format of a model that names none: NuExtract's where the vocabulary has its end marker, else ours.
+    """The format of a model that names none: by the end marker that its vocabulary has, else ours.
 
     `encode` is an encoder as `smolkit.data.render` has it.
     """
-    return "nuextract-1.5" if len(encode("<|end-output|>", special=True)) == 1 else "smolkit-1"
+    by_end = {"<|end-output|>": "nuextract-1.5", "<end_of_utterance>": "smolvlm-1"}
+    return next((known for end, known in by_end.items() if len(encode(end, special=True)) == 1), "smolkit-1")

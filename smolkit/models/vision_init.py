@@ -85,7 +85,7 @@ def make_vision_model(
 
 
 def layout_of(shape: TowerShape, *, longest_edge: int | None = None, split: bool = True) -> ImageLayout:
-    """How a model with this tower cuts images; without `longest_edge` into four tiles a side, as SmolVLM does, or one."""
+    """How a model with this tower cuts images; by default into four tiles a side at most, as SmolVLM does, or one."""
     if longest_edge is None:
         longest_edge = shape.image_size * (4 if split else 1)
     return ImageLayout(tile=shape.image_size, tokens=shape.tokens, longest_edge=longest_edge, split=split)
@@ -93,7 +93,8 @@ def layout_of(shape: TowerShape, *, longest_edge: int | None = None, split: bool
 
 def check_shape(shape: TowerShape) -> None:
     """Raise ModelError for a tower that can be described and not be drawn."""
-    if shape.image_size % shape.patch_size and shape not in TOWERS.values():
+    released = {(tower.image_size, tower.patch_size) for tower in TOWERS.values()}  # SigLIP leaves 6 pixels of 384 out
+    if shape.image_size % shape.patch_size and (shape.image_size, shape.patch_size) not in released:
         raise ModelError(
             f"an image of {shape.image_size} pixels does not divide into patches of {shape.patch_size}",
             fix=f"Take images of {nearest_multiple(shape.image_size, shape.patch_size)}",

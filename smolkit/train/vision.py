@@ -116,6 +116,10 @@ class VisionTask(Task):
         tower = sum(p.numel() for name, p in model.named_parameters() if "vision_model" in name)
         patches = tiles * recipe.epochs * (layout.tile // _patch_size(model)) ** 2
         plan.add("vision_flops", float(6 * tower * patches), "6 N per patch of the tower, beside training_flops")
+        if recipe.optimizer.vision_lr or recipe.optimizer.connector_lr:
+            plan.add(
+                "vision_memory_gib", round(_tower_memory(prepared, model) / 2**30, 1), "of its activations, beside"
+            )
 
     def logits(self, prepared: Prepared, model: Any) -> torch.Tensor:
         """Of the first row with its images, through transformers' own forward."""
@@ -229,3 +233,13 @@ def _token_cost(layout: ImageLayout, examples: Sequence[VisionExample]) -> str:
 
 def _patch_size(model: Any) -> int:
     return int(model.config.vision_config.patch_size)
+
+
+def _tower_memory(prepared: Prepared, model: Any) -> float:
+    """Bytes that the tower keeps of the most tiles that run at once: about 12 hidden-sized and 3 ffn-sized tensors."""
+    tower, layout = model.config.vision_config, prepared.images
+    assert layout is not None
+    micros = (micro for step in prepared.steps for micro in step)
+    tiles = max(sum(prepared.examples[row].tiles for row in micro.rows) for micro in micros)
+    per_patch = tower.num_hidden_layers * (12 * tower.hidden_size + 3 * tower.intermediate_size)
+    return float(tiles * (layout.tile // _patch_size(model)) ** 2 * per_patch * model.dtype.itemsize)

@@ -11,6 +11,7 @@ from smolkit.data.images import ImageLayout, ImageSource
 from smolkit.data.render import Example, TokenizerEncoder, encode_prompt
 from smolkit.data.synth.pictures import generate_pictures
 from smolkit.data.vision_chat import VisionChatFormat
+from smolkit.data.vision_render import encode_vision_row
 from smolkit.data.vision_rows import VisionRow, check_images, read_vision_rows, validate_vision_rows
 from smolkit.errors import DataError, ModelError, locate
 from smolkit.extraction.prompt import PromptFormat, get_format, guess_format
@@ -94,14 +95,17 @@ class Reader:
         return cls(tokenizer, layout, prompt_format, chat)
 
     def example(self, row: VisionRow, file: str) -> VisionExample:
+        """A row as ids. Raises DataError for one whose answers would not end as this model's do."""
         where = locate(file, row.line)
-        pictures = [self.picture_ids(image) for image in row.images]
-        if row.template is not None:
-            ids, turns = self._filled(row, pictures[0])
-        else:
-            ids, turns = self._conversation(row, pictures, where)
+        ids, turns = encode_vision_row(row, [*map(self.picture_ids, row.images)], self.prompt_format, self.chat)
+        if any(ids[end - 1] != self.tokenizer.eos_token_id for _, end in turns):
+            raise DataError(
+                f"the chat template ends turns otherwise than prompt format {self.prompt_format.id} ends answers",
+                where=where,
+                fix="Set prompt_format to the one that goes with the model's template",
+            )
         tiles = sum(self.layout.count(*image.size) for image in row.images)
-        return VisionExample(ids[: turns[-1][1]], turns[0][0], where, tuple(turns), row.images, tiles)
+        return VisionExample(ids, turns[0][0], where, tuple(turns), row.images, tiles)
 
     def dev(self, row: VisionRow, file: str) -> DevRow:
         return DevRow(row, self.example(row, file))
@@ -118,27 +122,6 @@ class Reader:
 
     def picture_ids(self, image: ImageSource) -> list[int]:
         return TokenizerEncoder(self.tokenizer)(self.layout.text(self.layout.grid(*image.size)), special=True)
-
-    def _filled(self, row: VisionRow, picture: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
-        assert row.template is not None
-        encode = TokenizerEncoder(self.tokenizer)
-        prompt = encode_prompt(self.prompt_format, row.template, picture, encode)
-        answer = encode(self.prompt_format.answer(row.template, row.output), special=False)
-        ids = prompt + answer + encode(self.prompt_format.end, special=True)
-        return ids, [(len(prompt), len(ids))]
-
-    def _conversation(
-        self, row: VisionRow, pictures: list[list[int]], where: str
-    ) -> tuple[list[int], list[tuple[int, int]]]:
-        assert row.messages is not None
-        ids, turns = self.chat.encode(row.messages, pictures)
-        if any(ids[end - 1] != self.tokenizer.eos_token_id for _, end in turns):
-            raise DataError(
-                f"the chat template ends turns otherwise than prompt format {self.prompt_format.id} ends answers",
-                where=where,
-                fix="Set prompt_format to the one that goes with the model's template",
-            )
-        return ids, turns
 
 
 def read_source(source: PictureSource, recipe: VisionRecipe) -> list[VisionRow]:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from smolkit import cli
+from smolkit.data.images import ImageLayout
 from smolkit.data.rows import read_rows
 from smolkit.data.synth import generate
 from smolkit.data.synth.issues import generate_issues
+from smolkit.data.vision_rows import check_images, read_vision_rows
 
 ROWS = [
     {"text": "A red pot", "template": {"name": ""}, "output": {"name": "red pot"}, "lang": "en", "kind": "shop"},
@@ -211,3 +214,117 @@ def test_an_unknown_field_to_split_by_names_the_nearest(tmp_path, capsys):
     assert code == 2
     assert "Did you mean 'output.name'?" in err
     assert not (tmp_path / "out").exists()
+
+
+# ---- rows about images
+
+
+def pictured(folder: Path, *companies: str) -> str:
+    """Rows beside their images, and their file."""
+    (folder / "images").mkdir(parents=True)
+    for at in range(len(companies)):
+        Image.new("RGB", (40 + at, 30), (at, 0, 0)).save(folder / "images" / f"{at}.png")
+    rows = [
+        {"image": f"images/{at}.png", "template": {"company": ""}, "output": {"company": company}}
+        for at, company in enumerate(companies)
+    ]
+    return written(folder / "rows.jsonl", rows)
+
+
+def test_figures_of_rows_about_images_are_printed_with_one_example(tmp_path, capsys, bundled):
+    file, other = pictured(tmp_path / "a", "Acme", "Bolt"), pictured(tmp_path / "b", "Corn")
+    code, out, err = run(capsys, "check", file, "--against", other, "--example", "2")
+    assert (code, err) == (0, "")
+    lines = [line.rstrip() for line in out.splitlines()]
+    for line in (
+        f"rows        2 in {file}; 2 fill a template, 0 are conversations",
+        "images      2; each can be decoded",
+        "absent      0.0% of all values",
+        "width    40      40   41   41",
+        f"leakage     against {other}",
+        "            1 equal images (row 1 as 1)",
+        "example     row 2; loss on what is in [[...]]",
+    ):
+        assert line in lines
+    assert out.endswith('# Text:\n<image><|im_end|>\n<|im_start|>assistant\n[[{"company": "Bolt"}<|im_end|>]]\n')
+    code, out, _ = run(capsys, "check", file, "--against", file, "--json")
+    figures = json.loads(out)
+    assert (code, figures["images"], figures["sides"]["height"]["max"]) == (0, 2, 30)
+    assert figures["against"][file]["equal_images"] == [[1, 1], [2, 2]]
+    assert [piece["trained"] for piece in figures["example"]] == [False, True]
+
+
+def test_images_are_looked_for_in_the_folder_that_is_named(tmp_path, capsys, bundled):
+    pictured(tmp_path / "a", "Acme", "Bolt")
+    file = (tmp_path / "a" / "rows.jsonl").rename(tmp_path / "rows.jsonl")
+    code, out, err = run(capsys, "check", str(file))
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        f"smolkit: {file}:{row}:image: no such image: {tmp_path}/images/{row - 1}.png." for row in (1, 2)
+    ]
+    assert run(capsys, "check", str(file), "--images", str(tmp_path / "a"))[0] == 0
+    code, _, err = run(capsys, "check", str(file), "--images", str(tmp_path / "none"))
+    assert (code, err) == (2, f"smolkit: {tmp_path}/none: no such folder of images.\n")
+
+
+@pytest.mark.parametrize("command", [["check"], ["split", "--holdout", "0.5", "--out", "out"]])
+def test_rows_of_texts_have_no_folder_of_images(command, tmp_path, capsys):
+    file = written(tmp_path / "rows.jsonl", ROWS)
+    code, _, err = run(capsys, *command, file, "--images", str(tmp_path))
+    assert (code, err) == (2, f"smolkit: {file}: the rows show no images. Leave the folder of images out.\n")
+
+
+def test_a_broken_image_is_a_line_of_the_check(tmp_path, capsys):
+    file = pictured(tmp_path / "a", "Acme", "Bolt")
+    whole = (tmp_path / "a" / "images" / "1.png").read_bytes()
+    (tmp_path / "a" / "images" / "1.png").write_bytes(whole[:60])
+    code, out, err = run(capsys, "check", file)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"smolkit: {file}:2:image: this image is broken (")
+
+
+def test_a_split_of_rows_about_images_is_read_without_a_folder(tmp_path, capsys):
+    file, out_dir = pictured(tmp_path / "a", "Acme", "ACME", "Bolt", "Corn"), tmp_path / "x" / "out"
+    command = ["split", file, "--holdout", "0.25", "--by", "output.company", "--out", str(out_dir)]
+    code, _, err = run(capsys, *command)
+    assert code == 0
+    assert err.splitlines()[-1] == "held out: 25.0% of the rows"
+    train, test = (read_vision_rows(out_dir / f"{side}.jsonl") for side in ("train", "test"))
+    check_images(train + test)
+    assert sorted(image.size[0] for row in train + test for image in row.images) == [40, 41, 42, 43]
+    assert json.loads((out_dir / "train.jsonl").read_text().splitlines()[0])["image"].startswith("../../a/images/")
+
+
+def test_rows_about_images_are_split_by_image_where_no_field_is_named(tmp_path, capsys):
+    file = Path(pictured(tmp_path / "a", *"abcd"))
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "A"}]
+    more = [{"images": [row["image"]], "messages": turns} for row in rows]
+    written(file, [*rows, *more])
+    code, _, err = run(capsys, "split", str(file), "--holdout", "0.5", "--out", str(tmp_path / "out"))
+    assert code == 0
+    assert "4 rows in 2 groups by image" in err
+    sides = [read_vision_rows(tmp_path / "out" / f"{side}.jsonl") for side in ("train", "test")]
+    train, test = ({image.content.name for row in side for image in row.images} for side in sides)
+    assert not train & test
+
+
+def test_a_split_whose_images_are_gone_writes_nothing(tmp_path, capsys):
+    file = pictured(tmp_path / "a", *"ab")
+    (tmp_path / "a" / "images" / "0.png").unlink()
+    code, _, err = run(capsys, "split", file, "--holdout", "0.5", "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert ":1:image: no such image: " in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_sees_has_tokens_of_images(tmp_path, capsys, tiny_vlm):
+    file = Path(pictured(tmp_path / "a", "Acme"))
+    turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "A pot"}]
+    written(file, [{"image": "images/0.png", "messages": turns}])
+    code, out, _ = run(capsys, "check", str(file), "--model", str(tiny_vlm))
+    assert code == 0
+    layout = ImageLayout.read(tiny_vlm)
+    counted = next(line.split() for line in out.splitlines() if line.startswith("image "))
+    assert counted == ["image", *[str(layout.count(40, 30) * layout.tokens)] * 4]
+    assert "user\n<image>What?<|im_end|>\n<|im_start|>assistant\n[[A pot<|im_end|>]]" in out

@@ -17,18 +17,18 @@ from typing import Any
 
 import pytest
 
+from smolkit import models
 from smolkit.cli import run
 from smolkit.extraction.leaf_types import LEAF_TYPES
 from smolkit.extraction.prompt import FORMATS
 from smolkit.manifest import Manifest, write
-from smolkit.models import ZOO
 from smolkit.train.extraction import ExtractionRecipe
 
 Fails = Callable[..., None]
 Edit = Callable[[Path], Any]
 
 TYPES = f"Known: {', '.join(sorted(LEAF_TYPES))}."
-MODELS = f"Known: {', '.join(sorted(['bundled', *ZOO]))}."
+MODELS = f"Known: {', '.join(sorted(['bundled', *models.MODELS]))}."
 PROMPT_FORMATS = f"Known: {', '.join(sorted(FORMATS))}."
 FIELDS = f"Known: {', '.join(sorted(ExtractionRecipe.model_fields))}."
 

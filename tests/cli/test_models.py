@@ -20,8 +20,10 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_the_list_names_the_bundled_model_first_and_counts_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(printed(capsys, "list", "--json"))
     assert [row["name"] for row in rows][:2] == ["bundled", "smollm2-135m"]
-    assert len(rows) == 7
-    assert {row["parameters"] for row in rows} == {134_515_008, 361_821_120, 1_711_376_384}
+    assert len(rows) == 16
+    assert {row["parameters"] for row in rows[:7]} == {134_515_008, 361_821_120, 1_711_376_384}
+    assert rows[7]["source"] == "HuggingFaceTB/SmolVLM-256M-Instruct"
+    assert rows[7]["parameters"] == 256_484_928
     assert "134,515,008" in printed(capsys, "list")
 
 
@@ -31,6 +33,21 @@ def test_the_parts_of_the_ledger_add_up(capsys: pytest.CaptureFixture[str]) -> N
     for row in rows:
         parts = sum(row[part] for part in ("embedding", "head", "attention", "mlp", "norms"))
         assert parts == row["total"] == row["non_embedding"] + row["embedding"] + row["head"]
+
+
+def test_a_model_that_reads_images_is_counted_by_part_beside_one_that_reads_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seeing, text = json.loads(printed(capsys, "ledger", "smolvlm-256m-instruct", "smollm2-135m", "--json"))
+    assert sum(seeing[part] for part in ("language", "head", "connector", "vision")) == seeing["total"] == 256_484_928
+    assert seeing["tokens_per_tile"] == 64
+    assert seeing["flops_per_tile"] == pytest.approx(6.50e11, rel=0.001)
+    assert "flops_per_tile" not in text
+    shown = printed(capsys, "ledger", "smolvlm-256m-instruct", "smollm2-135m")
+    assert [line.split()[1:] for line in shown.splitlines() if line.startswith(("vision", "mlp"))] == [
+        ["86,433,024"],
+        ["79,626,240"],
+    ]
 
 
 def test_the_flops_grow_with_the_sequence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,29 @@ def test_the_merged_model_answers_as_both_together(pair: tuple[Path, Path, Any])
     assert merged(adapter, base) == directory
 
 
+def test_a_merged_vision_model_cuts_images_as_its_base_does(
+    tiny_vlm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from smolkit.data.images import ImageLayout
+    from smolkit.models import load_model
+
+    monkeypatch.setenv("SMOLKIT_CACHE", str(tmp_path / "cache"))
+    base = load_model(tiny_vlm, dtype=torch.float32)
+    torch.manual_seed(0)
+    both = get_peft_model(base, LoraConfig(r=2, target_modules=r".*text_model.*q_proj", init_lora_weights=False))
+    both.save_pretrained(tmp_path / "adapter")
+    directory = merged(tmp_path / "adapter", tiny_vlm)
+    assert ImageLayout.read(directory) == ImageLayout.read(tiny_vlm)
+    ids = torch.arange(100, 130)[None]
+    with torch.inference_mode():
+        wanted = both.eval()(input_ids=ids).logits
+        assert torch.allclose(load_model(directory, dtype=torch.float32)(input_ids=ids).logits, wanted, atol=1e-4)
+    assert not torch.equal(load_model(tiny_vlm, dtype=torch.float32)(input_ids=ids).logits, wanted)
+
+
 def test_what_is_no_adapter_or_has_no_base_is_told(pair: tuple[Path, Path, Any]) -> None:
     base, adapter, _ = pair
     with pytest.raises(ModelError, match=r"no adapter_config\.json here"):

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from smolkit.errors import ModelError
 from smolkit.models import bundled_gguf, cache_argument, load_model, load_tokenizer
+from smolkit.models.load import load_config
 from smolkit.models.trust import ALLOWED
 
 
@@ -54,6 +55,22 @@ def test_a_model_comes_in_the_dtype_asked_for_and_ready_to_evaluate(tiny_model_d
     model = load_model(tiny_model_dir, dtype=dtype)
     assert {parameter.dtype for parameter in model.parameters()} == {dtype}
     assert not model.training
+
+
+def test_a_model_that_reads_images_comes_whole(tiny_vlm: Path) -> None:
+    model = load_model(tiny_vlm, dtype=torch.bfloat16)
+    assert type(model).__name__ == "SmolVLMForConditionalGeneration"
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert load_config(tiny_vlm).model_type == "smolvlm"
+
+
+def test_a_vision_model_without_its_connector_is_refused(tiny_vlm: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_vlm, tmp_path / "copy"))
+    weights = load_file(copy / "model.safetensors")
+    del weights["model.connector.modality_projection.proj.weight"]
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"copy: 1 tensors are missing .*first 'model\.connector"):
+        load_model(copy, dtype=torch.float32)
 
 
 def test_both_configs_and_the_tokenizer_agree_on_padding_and_beginning(tiny_model_dir: Path) -> None:

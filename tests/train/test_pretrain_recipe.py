@@ -82,6 +82,7 @@ def test_every_rank_of_the_cluster_that_a_recipe_names_gets_sequences(name: str)
     ("override", "message"),
     [
         ("model=smollm2-135", "no model 'smollm2-135' in the zoo, and not a shape. Did you mean 'smollm2-135m'?"),
+        ("model=smolvlm-256m-instruct", "'smolvlm-256m-instruct' reads images, and pretraining makes models of text."),
         ("model.heads=5", "hidden 32 must be a multiple of heads 5"),
         ("stages[0].mixture.code=0.6", "the weights of stage one add to 1.1, not 1; or set normalize: true"),
         ("stages[0].mixture={prose: 0.5, cod: 0.5}", "stage one mixes 'cod', which is no source. Did you mean 'code'?"),
