@@ -12,8 +12,22 @@ from typing import Any
 
 
 def receipts() -> Path | None:
-    """SROIE rows below `$SMOLKIT_DATA`, where they are."""
-    file = Path(os.environ.get("SMOLKIT_DATA", "../shared/data")) / "extraction" / "sroie" / "train.jsonl"
+    """SROIE rows of text below `$SMOLKIT_DATA`, where they are."""
+    return _shared("extraction/sroie/train.jsonl")
+
+
+def receipt_images() -> Path | None:
+    """SROIE rows of scans below `$SMOLKIT_DATA`, where they are; they name images from that folder on."""
+    return _shared("images/sroie_images.jsonl")
+
+
+def data_folder() -> Path:
+    """`$SMOLKIT_DATA`, or where the data sets stand beside a checkout."""
+    return Path(os.environ.get("SMOLKIT_DATA", "../shared/data"))
+
+
+def _shared(name: str) -> Path | None:
+    file = data_folder() / name
     return file if file.is_file() else None
 
 

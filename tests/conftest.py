@@ -116,6 +116,23 @@ def tiny_vlm(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return target
 
 
+@pytest.fixture(scope="session")
+def draw_receipt() -> Callable[[Sequence[tuple[str, str]]], Any]:
+    """An image of lines in Pillow's own font: a text at the left of each, and one in a column at the right."""
+    pytest.importorskip("PIL", reason="images need Pillow: pip install 'smolkit[vision]'")
+    from PIL import Image, ImageDraw, ImageFont
+
+    def draw(lines: Sequence[tuple[str, str]]) -> Any:
+        image = Image.new("RGB", (560, 60 + 52 * len(lines)), "white")
+        canvas, font = ImageDraw.Draw(image), ImageFont.load_default(26)
+        for row, (left, right) in enumerate(lines):
+            canvas.text((30, 30 + 52 * row), left, "black", font)
+            canvas.text((450, 30 + 52 * row), right, "black", font)
+        return image
+
+    return draw
+
+
 GreedyTokens = Callable[[Path, Sequence[int], int], list[int]]
 
 

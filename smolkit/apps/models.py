@@ -15,7 +15,7 @@ from pathlib import Path
 
 from smolkit.errors import DataError, ModelError, nearest
 from smolkit.evals.exports import exported_files
-from smolkit.models import BUNDLED, ZOO
+from smolkit.models import BUNDLED, MODELS
 from smolkit.models.resolve import is_hub_id
 from smolkit.runtime import RUNTIMES, open_extractor
 from smolkit.runtime.extractor import Extractor
@@ -187,11 +187,11 @@ def _is_there(model: str) -> bool:
 
 def _check(model: str) -> None:
     """Raise ModelError for what no runtime could open, so that it is known before a visitor asks for it."""
-    if model == BUNDLED or model in ZOO or _is_there(model) or is_hub_id(model):
+    if model == BUNDLED or model in MODELS or _is_there(model) or is_hub_id(model):
         return
     path = Path(model).expanduser()
     if "/" not in model and path.suffix not in (".gguf", ".onnx"):
-        known = [BUNDLED, *ZOO, *RUNTIMES, *DTYPES]
+        known = [BUNDLED, *MODELS, *RUNTIMES, *DTYPES]
         raise ModelError(f"{model!r} is no model, runtime or type", given=model, known=known)
     near = nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else None
     raise ModelError("no such model", where=model, fix=f"Did you mean {path.parent / near}?" if near else None)

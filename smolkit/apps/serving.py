@@ -31,11 +31,18 @@ def model_to_serve(folder: Path) -> tuple[str, str | None]:
 def models_to_serve(folder: Path) -> tuple[list[str], str | None]:
     """The models of an app that was started by itself, in its folder, and the runtime of those that name none.
 
-    The environment's `SMOLKIT_MODEL`, several parted as paths are, and `SMOLKIT_RUNTIME`; without the first those that
-    the manifest of a Space lists, or what lies in `folder`/model/; else the bundled model.
+    Those that are named for it; else the bundled model.
+    """
+    return named_models(folder) or [BUNDLED], os.environ.get("SMOLKIT_RUNTIME") or None
+
+
+def named_models(folder: Path) -> list[str]:
+    """The environment's `SMOLKIT_MODEL`, several parted as paths are.
+
+    Without it those that the manifest of a Space lists, or what lies in `folder`/model/.
     """
     named = os.environ.get("SMOLKIT_MODEL", "").split(os.pathsep)
-    return [name for name in named if name] or _beside(folder) or [BUNDLED], os.environ.get("SMOLKIT_RUNTIME") or None
+    return [name for name in named if name] or _beside(folder)
 
 
 def _beside(folder: Path) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolkit.errors import DataError, nearest
+from smolkit.errors import DataError, SmolkitError, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,6 +82,12 @@ def _beside(path: Path) -> list[str]:
         return os.listdir(path.parent)
     except OSError:
         return []
+
+
+def refuse(options: Mapping[str, object], mode: str) -> None:
+    """What steers one model steers neither predictions nor many: an option that would be ignored is a mistake."""
+    if given := [name for name, value in options.items() if value]:
+        raise SmolkitError(f"{given[0]} is for a model that is run, not for {mode}", fix="Leave it out")
 
 
 def check_text(text: str, where: str) -> None:

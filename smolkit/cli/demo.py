@@ -130,6 +130,46 @@ def scoreboard(
     _demonstrate("scoreboard", lambda: nullcontext([chosen]), str(chosen), lambda: copied, port, space, check, as_json)
 
 
+def vision(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL[,RUNTIME][,TYPE]",
+            help="A SmolVLM: a name of the zoo, a Hub id, a directory, a GGUF file with its mmproj file beside it or "
+            "an export. May be given again: visitors pick one. One that reads text alone fills from what OCR reads.",
+            show_default="smolvlm2-256m-video-instruct, where it can be had",
+        ),
+    ] = None,
+    ocr_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL[,RUNTIME][,TYPE]",
+            help="What fills the template from the text that OCR reads; may be given again.",
+            show_default="bundled",
+        ),
+    ] = None,
+    runtime: Runtime = None,
+    port: Port = None,
+    space: Space = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fill a template from an image, or ask about one, in the browser."""
+    from smolkit.apps.models import list_choices, read_models
+    from smolkit.apps.spaces import models_of_space
+    from smolkit.apps.vision.models import Readers, choose, default_models
+
+    given = [read_models(names, runtime) for names in (model or [], ocr_model or [])]
+    if space:
+        copied, listed = models_of_space([*given[0], *given[1]])
+    else:
+        copied, listed = {}, {}
+        given[0] = given[0] or read_models(default_models(), runtime)
+    chosen = choose(*given)
+    shown = ", ".join(choice.name for choice in list_choices([*chosen.seeing, *chosen.reading]))
+    _demonstrate("vision", lambda: Readers.of(chosen), shown, lambda: copied, port, space, check, as_json, listed)
+
+
 Contents = Callable[[], Mapping[str, Path]]
 """What goes into a Space beside the app: names there, and what they are on this machine."""
 
@@ -214,6 +254,7 @@ DEMOS: dict[str, Callable[..., None]] = {
     "extraction": extraction,
     "chat": chat,
     "issue-generator": issue_generator,
+    "vision": vision,
     "training": training,
     "scoreboard": scoreboard,
     "walkthrough": walkthrough.command,

@@ -1,4 +1,4 @@
-"""`smolkit eval extraction`: score a model, or the predictions that any system made."""
+"""`smolkit eval`: score a model, or the predictions that any system made, on texts and on images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from smolkit.cli import evaluate_vision
 from smolkit.cli._common import (
     AsJson,
     Dtype,
@@ -14,6 +15,7 @@ from smolkit.cli._common import (
     keep_threads_awake,
     print_json,
     progress_console,
+    refuse,
     result_console,
 )
 from smolkit.errors import SmolkitError
@@ -27,6 +29,9 @@ app = typer.Typer(help="Measure a model, or predictions that any system made.")
 @app.callback()
 def group() -> None:
     """Measure a model, or predictions that any system made."""
+
+
+app.command()(evaluate_vision.vision)
 
 
 @app.command()
@@ -55,7 +60,7 @@ def extraction(
 
         check_directory(out)
     if all_exports is not None:
-        _refuse({"--runtime": runtime, "--dtype": dtype != _DTYPE}, "--all-exports")
+        refuse({"--runtime": runtime, "--dtype": dtype != _DTYPE}, "--all-exports")
         steering = ["--max-new-tokens", str(max_new_tokens), *(["--limit", str(limit)] if limit else [])]
         steering += ["--verbatim"] * verbatim + ["--unconstrained"] * unconstrained
         _all_exports(all_exports, data, steering, out, as_json)
@@ -63,7 +68,7 @@ def extraction(
     if predictions is not None:
         from smolkit.evals.extraction import load_predictions, load_references, score_predictions
 
-        _refuse({
+        refuse({
             "--runtime": runtime, "--dtype": dtype != _DTYPE, "--limit": limit, "--verbatim": verbatim,
             "--unconstrained": unconstrained, "--max-new-tokens": max_new_tokens != _MAX_NEW_TOKENS,
         }, "--predictions")  # fmt: skip
@@ -95,12 +100,6 @@ def extraction(
     result_console().print(terminal_table(result))
     if out is not None:
         progress_console().print(f"wrote {out}/report.md", highlight=False)
-
-
-def _refuse(options: dict[str, object], mode: str) -> None:
-    """What steers one model steers neither predictions nor many: an option that would be ignored is a mistake."""
-    if given := [name for name, value in options.items() if value]:
-        raise SmolkitError(f"{given[0]} is for a model that is run, not for {mode}", fix="Leave it out")
 
 
 def _all_exports(directory: Path, data: str, steering: list[str], out: Path | None, as_json: bool) -> None:

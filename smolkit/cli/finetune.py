@@ -13,7 +13,7 @@ from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, keep_thr
 def command(
     recipe: Annotated[str | None, typer.Argument(help="A recipe file or the name of a shipped one.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="What to learn: extraction, chat, dpo or vision; by default what the recipe says.")
+        str | None, typer.Option(help="What to learn: extraction, chat, dpo, vision; by default as the recipe says.")
     ] = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="Rows to train on, instead of the recipe's.")] = None,
     dev: Annotated[list[str] | None, typer.Option("--dev", help="Rows to measure on while training.")] = None,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolkit.errors import ManifestError, SmolkitError
 from smolkit.manifest import EXPORT_MANIFEST, read, staged_file
+from smolkit.models.gguf_header import is_mmproj
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -152,8 +153,9 @@ def _manifests(directory: Path) -> list[Path]:
 
 
 def exported_files(directory: Path) -> Iterator[Side]:
-    """Every GGUF and ONNX file at any depth of a directory, with its runtime, precision and size."""
-    for file in sorted(directory.rglob("*.gguf"), key=lambda path: path.stat().st_size):
+    """Every GGUF and ONNX model at any depth of a directory, with its runtime, precision and size."""
+    models = (file for file in directory.rglob("*.gguf") if not is_mmproj(file))
+    for file in sorted(models, key=lambda path: path.stat().st_size):
         yield Side("llama.cpp", file.stem.rpartition("-")[2], str(file), file.stat().st_size)
     # Graphs for WebAssembly read the weights of another one, and compute the same.
     graphs = (file for file in directory.rglob("*.onnx") if not file.name.startswith("model_wasm"))

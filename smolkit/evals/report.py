@@ -6,13 +6,14 @@ The figures come from `smolkit.evals.extraction`; nothing is computed here but t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolkit.evals.extraction import EvalResult, ScoredDocument
+from smolkit.evals.markdown import cell, interval, number, table
 from smolkit.evals.plots import Bar, draw_scores
 from smolkit.extraction.metric import NAME, CorpusScore
 from smolkit.extraction.template import field_path, is_empty
@@ -35,7 +36,6 @@ PUBLISHED = (
 
 _MAX_BARS = 30
 _MAX_ROWS = 25
-_CELL = 90
 _RAW = 400
 
 
@@ -109,16 +109,16 @@ def terminal_table(result: EvalResult) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    caption = f"Mean per document: {_number(result.corpus.macro_f1)}. {_outcome(result)}"
-    table = Table(title=NAME, caption=caption, caption_justify="left", title_justify="left", box=SIMPLE_HEAD)
+    caption = f"Mean per document: {number(result.corpus.macro_f1)}. {_outcome(result)}"
+    shown = Table(title=NAME, caption=caption, caption_justify="left", title_justify="left", box=SIMPLE_HEAD)
     for column in _GROUP_COLUMNS[:_TERMINAL_COLUMNS]:
-        table.add_column(column, justify="right" if column else "left", no_wrap=bool(column))
-    table.add_row(*_group_cells("all documents", result.corpus)[:_TERMINAL_COLUMNS], style="bold", end_section=True)
+        shown.add_column(column, justify="right" if column else "left", no_wrap=bool(column))
+    shown.add_row(*_group_cells("all documents", result.corpus)[:_TERMINAL_COLUMNS], style="bold", end_section=True)
     for groups in (result.by_kind, result.by_lang):
         for name, corpus in groups.items():
-            table.add_row(*_group_cells(escape(name), corpus)[:_TERMINAL_COLUMNS])
-        table.add_section()
-    return table
+            shown.add_row(*_group_cells(escape(name), corpus)[:_TERMINAL_COLUMNS])
+        shown.add_section()
+    return shown
 
 
 _GROUP_COLUMNS = ("", "docs", "F1", "95 %", "prec.", "recall", "exact", "mean", "not JSON")
@@ -128,8 +128,8 @@ _TERMINAL_COLUMNS = 7  # what 80 characters hold beside the names
 def _group_cells(name: str, corpus: CorpusScore) -> tuple[str, ...]:
     micro = corpus.micro
     return (
-        name, str(corpus.documents), _number(micro.f1), _interval(corpus.f1_ci95), _number(micro.precision),
-        _number(micro.recall), _number(micro.exact_f1), _number(corpus.macro_f1), _number(corpus.invalid_json_rate),
+        name, str(corpus.documents), number(micro.f1), interval(corpus.f1_ci95), number(micro.precision),
+        number(micro.recall), number(micro.exact_f1), number(corpus.macro_f1), number(corpus.invalid_json_rate),
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def _outcome(result: EvalResult) -> str:
     missing = len(result.missing)
     return (
         f"Failed: {result.failed} of {len(result.documents)} ({missing} missing, {result.failed - missing} not JSON). "
-        f"F1 with repaired JSON: {_number(result.repaired_micro_f1)}. "
+        f"F1 with repaired JSON: {number(result.repaired_micro_f1)}. "
         f"Answers with a key twice: {result.duplicate_key_documents}."
     )
 
@@ -148,7 +148,7 @@ def _outcome(result: EvalResult) -> str:
 def render(result: EvalResult, title: str, context: Mapping[str, Any]) -> str:
     """The report as Markdown."""
     sections = chain(
-        [f"# {title}", _table(("", ""), context.items()) if context else ""],
+        [f"# {title}", table(("", ""), context.items()) if context else ""],
         [f"## {NAME}", _headline(result), _outcome(result), "![F1 by field and kind](f1.png)"],
         _groups("By kind", result.by_kind),
         _groups("By language", result.by_lang),
@@ -161,20 +161,20 @@ def render(result: EvalResult, title: str, context: Mapping[str, Any]) -> str:
 
 def _headline(result: EvalResult) -> str:
     corpus, micro = result.corpus, result.corpus.micro
-    return _table(
+    return table(
         ("figure", "value", "what it is"),
         [
-            ("**micro F1**", f"**{_number(micro.f1)}**", f"95 % interval {_interval(corpus.f1_ci95)} over documents"),
-            ("precision", _number(micro.precision), f"of {micro.n_pred} predicted values"),
-            ("recall", _number(micro.recall), f"of {micro.n_ref} values in the reference"),
-            ("mean F1", _number(corpus.macro_f1), f"over {corpus.documents} documents"),
-            ("exact F1", _number(micro.exact_f1), "same pairing; a value is right or wrong"),
-            ("indel F1", _number(micro.indel_f1), "with insertions and deletions alone"),
-            ("thresholded F1", _number(micro.thresholded_f1), "a similarity below 0.5 counts 0"),
-            ("repaired F1", _number(result.repaired_micro_f1), "micro F1 if broken JSON is repaired first"),
-            ("invalid JSON", _number(corpus.invalid_json_rate), "share of documents"),
-            ("empty accuracy", _number(micro.empty_accuracy), f"of {micro.empty} fields that are to be empty"),
-            ("verbatim rate", _number(micro.verbatim_rate), f"of {micro.strings} predicted texts stand in the source"),
+            ("**micro F1**", f"**{number(micro.f1)}**", f"95 % interval {interval(corpus.f1_ci95)} over documents"),
+            ("precision", number(micro.precision), f"of {micro.n_pred} predicted values"),
+            ("recall", number(micro.recall), f"of {micro.n_ref} values in the reference"),
+            ("mean F1", number(corpus.macro_f1), f"over {corpus.documents} documents"),
+            ("exact F1", number(micro.exact_f1), "same pairing; a value is right or wrong"),
+            ("indel F1", number(micro.indel_f1), "with insertions and deletions alone"),
+            ("thresholded F1", number(micro.thresholded_f1), "a similarity below 0.5 counts 0"),
+            ("repaired F1", number(result.repaired_micro_f1), "micro F1 if broken JSON is repaired first"),
+            ("invalid JSON", number(corpus.invalid_json_rate), "share of documents"),
+            ("empty accuracy", number(micro.empty_accuracy), f"of {micro.empty} fields that are to be empty"),
+            ("verbatim rate", number(micro.verbatim_rate), f"of {micro.strings} predicted texts stand in the source"),
         ],
     )
 
@@ -182,20 +182,20 @@ def _headline(result: EvalResult) -> str:
 def _groups(heading: str, groups: Mapping[str, CorpusScore]) -> list[str]:
     if not groups:
         return []
-    return [f"## {heading}", _table(_GROUP_COLUMNS, (_group_cells(name, corpus) for name, corpus in groups.items()))]
+    return [f"## {heading}", table(_GROUP_COLUMNS, (_group_cells(name, corpus) for name, corpus in groups.items()))]
 
 
 def _field_table(result: EvalResult) -> str:
     columns = ("field", "F1", "95 %", "precision", "recall", "exact F1", "in reference", "predicted", "empty accuracy")
     rows = (
         (
-            path or "(root)", _number(tally.f1), _interval(result.field_ci95.get(path)), _number(tally.precision),
-            _number(tally.recall), _number(tally.exact_f1), str(tally.n_ref), str(tally.n_pred),
-            _number(tally.empty_accuracy),
+            path or "(root)", number(tally.f1), interval(result.field_ci95.get(path)), number(tally.precision),
+            number(tally.recall), number(tally.exact_f1), str(tally.n_ref), str(tally.n_pred),
+            number(tally.empty_accuracy),
         )
         for path, tally in result.corpus.fields.items()
     )  # fmt: skip
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _worst(result: EvalResult) -> Iterator[str]:
@@ -206,10 +206,10 @@ def _worst(result: EvalResult) -> Iterator[str]:
     yield "Values that are alike on both sides are left out."
     for document in worst:
         labels = [document.kind, document.lang, None if document.status == "answered" else document.status]
-        notes = ", ".join(_cell(label) for label in labels if label)
-        yield f"### {_cell(document.id)}: F1 {_number(document.score.f1)}" + (f" ({notes})" if notes else "")
+        notes = ", ".join(cell(label) for label in labels if label)
+        yield f"### {cell(document.id)}: F1 {number(document.score.f1)}" + (f" ({notes})" if notes else "")
         if document.status == "invalid":
-            yield f"Not JSON: {_cell(document.error)}"
+            yield f"Not JSON: {cell(document.error)}"
             yield "\n".join("    " + line for line in document.raw[:_RAW].splitlines()) or "    (no text at all)"
         yield _side_by_side(document)
 
@@ -220,7 +220,7 @@ def _side_by_side(document: ScoredDocument) -> str:
     rows = [(path or "(root)", ref.get(path, ""), pred.get(path, "")) for path in paths[:_MAX_ROWS]]
     if len(paths) > _MAX_ROWS:
         rows.append((f"and {len(paths) - _MAX_ROWS} more", "", ""))
-    return _table(("field", "reference", "prediction"), rows)
+    return table(("field", "reference", "prediction"), rows)
 
 
 def _scalars(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -243,25 +243,5 @@ def _published() -> list[str]:
         "## Published figures under this name",
         "From a slide of the SmolLM2 talk, 2025; names and sizes as printed, which is hard to read there. The test set "
         "is not public and the definition is not given, so they do not rank against the figures above.",
-        _table(("model", "size", "F1, as printed"), rows),
+        table(("model", "size", "F1, as printed"), rows),
     ]
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    """One line of plain text that breaks neither the table nor the page, cut where it is long."""
-    text = " ".join(str(value).split())
-    text = text if len(text) <= _CELL else text[: _CELL - 1] + "…"
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _interval(bounds: tuple[float, float] | None) -> str:
-    return "–" if bounds is None else f"{bounds[0]:.3f}–{bounds[1]:.3f}"

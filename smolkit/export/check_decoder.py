@@ -1,4 +1,4 @@
-"""One graph of a text decoder in transformers.js: names, types and shapes of inputs and outputs, and operators."""
+"""One graph in transformers.js: names, types and shapes of inputs and outputs, and operators."""
 
 from __future__ import annotations
 
@@ -14,8 +14,21 @@ WEB = ("webgpu", "wasm")
 DEVICES = (*WEB, "node")
 
 _CACHE = re.compile(r"past_key_values\.(\d+)\.(key|value)")
-_KINDS = dict.fromkeys(("input_ids", "attention_mask", "position_ids", "num_logits_to_keep"), "int64")
-_RANKS = {"input_ids": 2, "attention_mask": 2, "position_ids": 2, "num_logits_to_keep": 0}
+_KINDS = {
+    **dict.fromkeys(("input_ids", "attention_mask", "position_ids", "num_logits_to_keep"), "int64"),
+    **dict.fromkeys(("inputs_embeds", "pixel_values"), "float32"),
+    "pixel_attention_mask": "bool",
+}
+_RANKS = {
+    "input_ids": 2,
+    "attention_mask": 2,
+    "position_ids": 2,
+    "num_logits_to_keep": 0,
+    "inputs_embeds": 3,
+    "pixel_values": 5,
+    "pixel_attention_mask": 4,
+}
+_FLOAT_OUTPUTS = ("inputs_embeds", "image_features")
 _ONE_AT_A_TIME = "has a batch of 1: one prompt at a time"
 
 
@@ -111,8 +124,8 @@ class Decoder:
             return
         if len(value.dims) != rank:
             yield self._at(FAULT, name, f"has {len(value.dims)} axes, and {rank} are given")
-        elif rank == 2:
-            batch, length = value.dims
+        elif rank:
+            batch, length, *_ = value.dims
             if isinstance(length, int):
                 yield self._at(FAULT, name, f"has a fixed length of {length}", "Export it with a symbol there")
             yield from self._check_batch(name, batch)
@@ -130,6 +143,9 @@ class Decoder:
                 yield self._at(FAULT, name, "is not among the outputs", "Name the output so")
             elif name == "logits":
                 yield from self._check_logits(value)
+            elif name in _FLOAT_OUTPUTS and value.kind != "float32":
+                what = f"is {value.kind}, and features and embeddings are put together as float32"
+                yield self._at(WRONG, name, what, "Add a Cast")
 
     def _check_logits(self, value: Value) -> Iterator[Finding]:
         if value.kind not in ("float32", "float16"):

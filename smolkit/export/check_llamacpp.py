@@ -1,6 +1,7 @@
 """llama.cpp: every GGUF file of a directory, by its header and its list of tensors; the weights are not read.
 
-Files of the `llama` architecture are checked in full, of others the format and the tokenizer. What llama.cpp looks for
+Files of the `llama` architecture and what a SmolVLM sees with are checked in full, of others the format and the
+tokenizer. What llama.cpp looks for
 is known from its source and, where a rule is of a refusal, from the library of llama-cpp-python 0.3.36.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smolkit.data.images import AROUND, IMAGE
 from smolkit.errors import ModelError
 from smolkit.export.check_files import (
     FAULT,
@@ -25,6 +27,7 @@ from smolkit.export.check_files import (
     lfs_pointer,
     place,
 )
+from smolkit.export.check_mmproj import check_projector
 from smolkit.models.gguf_header import GgufHeader, Tensor, read_header
 from smolkit.registry import require
 
@@ -79,16 +82,19 @@ def check(snapshot: Snapshot) -> Outcome | None:
     names = snapshot.ending(".gguf")
     if not names:
         return None
-    findings, files = [], {}
+    findings, files, models = [], {}, []
     for first, parts in _groups(names).items():
-        found = list(_check_model(snapshot, first, parts))
+        whole = _Gguf(first)
+        found = list(_check_model(snapshot, whole, parts))
         findings += found
         files[first] = () if any(one.level == FAULT for one in found) else DEVICES
-    texts = [file for file in files if not any(one.file == file and one.what == _PROJECTOR for one in findings)]
-    return Outcome(files, findings, loads=any(files[file] for file in texts))
+        models.append(whole)
+    texts = [whole for whole in models if whole.architecture != _CLIP]
+    findings += _check_pairs(texts, [whole for whole in models if whole.architecture == _CLIP])
+    return Outcome(files, findings, loads=any(files[whole.name] for whole in texts))
 
 
-_PROJECTOR = "is a projector for images, which goes with a text model"
+_CLIP = "clip"
 
 
 def _groups(names: list[str]) -> dict[str, list[str]]:
@@ -105,12 +111,13 @@ def _groups(names: list[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _check_model(snapshot: Snapshot, first: str, parts: list[str]) -> Iterator[Finding]:
+def _check_model(snapshot: Snapshot, whole: _Gguf, parts: list[str]) -> Iterator[Finding]:
+    """Fill `whole` with what all parts of a file say, and check it."""
+    first = whole.name
     missing = [part for part in parts if not snapshot.has(part)]
     if missing:
         yield Finding(FAULT, first, f"needs {missing[0]}, which is not here", "Copy every part into one directory")
         return
-    whole = _Gguf(first)
     for part in parts:
         try:
             one = _read(snapshot.path / part, part)
@@ -142,8 +149,8 @@ def _check_header(file: _Gguf, parts: int) -> Iterator[Finding]:
         what = f"is one of {count} parts, and its name does not say so: the others are not found"
         yield Finding(FAULT, place(file.name, "split.count"), what, "Give every part its name back")
         return
-    if file.architecture == "clip":
-        yield Finding(NOTE, file.name, _PROJECTOR)
+    if file.architecture == _CLIP:
+        yield from check_projector(file.name, file.fields, file.tensors)
         return
     if file.architecture not in MODEL_ARCH_NAMES.values():
         what = f"is {file.architecture!r}, which llama.cpp does not know"
@@ -209,6 +216,20 @@ def _check_tensors(file: _Gguf) -> Iterator[Finding]:
     if file.tokens and embedding and len(embedding.shape) == 2 and embedding.shape[1] != file.tokens:
         what = f"has {embedding.shape[1]} rows, and the vocabulary {file.tokens} tokens"
         yield Finding(FAULT, place(file.name, "token_embd.weight"), what)
+
+
+def _check_pairs(texts: list[_Gguf], projectors: list[_Gguf]) -> Iterator[Finding]:
+    """Whether language models and what they see with lie together, and fit."""
+    seeing = [text for text in texts if {IMAGE, AROUND} <= set(text.fields.get("tokenizer.ggml.tokens") or ())]
+    for text in seeing if not projectors else ():
+        what = "has tokens for images, and there is no mmproj file here: it reads text alone"
+        yield Finding(NOTE, text.name, what, "Copy the mmproj file of this model into the directory")
+    for projector in projectors:
+        width = projector.fields.get("clip.vision.projection_dim")
+        for text in seeing if width is not None else ():
+            if text.fields.get(f"{text.architecture}.embedding_length") != width:
+                what = f"makes features of {width} numbers, which do not fit {text.name}"
+                yield Finding(WRONG, place(projector.name, "clip.vision.projection_dim"), what)
 
 
 def _check_against_config(file: _Gguf, snapshot: Snapshot) -> Iterator[Finding]:

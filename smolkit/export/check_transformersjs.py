@@ -26,6 +26,7 @@ from smolkit.export.check_files import (
     by_device,
     place,
 )
+from smolkit.export.check_images import check_images
 from smolkit.export.check_onnx import OnnxFile, check_external, check_versions
 
 MAX_PART_BYTES = 2_000_000_000
@@ -125,6 +126,8 @@ class _Check:
 
     def outcome(self) -> Outcome:
         common = [*self._check_names(), *self._check_config(), *self._check_tokenizer(), *self._check_settings()]
+        if self.sessions is _IMAGE_TEXT:
+            common += check_images(self.snapshot)
         own = [one for file in self.files for one in self._check_file(file)]
         broken = any(one.level == FAULT for one in common)
         files = {file: () if broken else _devices(file, own) for file in self.files}

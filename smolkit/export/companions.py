@@ -20,21 +20,31 @@ _GPT2_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+
 
 def write_config(source: Source, directory: Path, **extra: Any) -> None:
     """config.json and generation_config.json, with what older readers look for at the top level."""
-    config = source.config.to_dict()
-    config.pop("_name_or_path", None)
-    rope = config.get("rope_parameters") or {}
-    shape = Shape.of(source.config)
-    config |= {
-        "rope_theta": rope.get("rope_theta"),
+    config = _complete(source.config)
+    if source.vision:
+        whole, tied = _public(source.vision.model.config), config["tie_word_embeddings"]
+        config = {**whole, "text_config": config, "tie_word_embeddings": tied}
+    _write(directory / "config.json", config | _special_ids(source) | extra)
+    generation = {**_special_ids(source), "do_sample": False, "max_length": Shape.of(source.config).context}
+    _write(directory / "generation_config.json", generation)
+
+
+def _complete(config: Any) -> dict[str, Any]:
+    """The configuration of a text model, with what its readers would have to work out."""
+    shape = Shape.of(config)
+    written = _public(config)
+    return {
+        **written,
+        "rope_theta": (written.get("rope_parameters") or {}).get("rope_theta"),
         "head_dim": shape.head_dim,
         "num_key_value_heads": shape.kv_heads,
-        "tie_word_embeddings": bool(source.config.tie_word_embeddings),
-        **_special_ids(source),
-        **extra,
+        "tie_word_embeddings": bool(config.tie_word_embeddings),
     }
-    _write(directory / "config.json", config)
-    generation = {**_special_ids(source), "do_sample": False, "max_length": shape.context}
-    _write(directory / "generation_config.json", generation)
+
+
+def _public(config: Any) -> dict[str, Any]:
+    private = ("_name_or_path", "_pad_token_id")
+    return {name: value for name, value in config.to_dict().items() if name not in private}
 
 
 def write_tokenizer(source: Source, directory: Path, *, inline_template: bool, spelled_out: bool = False) -> None:

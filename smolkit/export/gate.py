@@ -187,7 +187,8 @@ def make_reference(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, prompt_format: str | None, end_ids: frozenset[int]
 ) -> Reference:
     """Run the float32 source model on the three prompts; it goes on greedily, past an end token if one comes."""
-    cases = [_run(model, name, ids) for name, ids in probes.prompts(tokenizer, prompt_format).items()]
+    prompts = probes.prompts(tokenizer, prompt_format)
+    cases = [Case(name, ids, *run(model, ids)) for name, ids in prompts.items()]
     return Reference(cases, probes.encodings(tokenizer), end_ids)
 
 
@@ -195,7 +196,7 @@ def check_candidate(candidate: Candidate, reference: Reference, limits: Limits) 
     """Every figure of one opened file: tokenizer, end tokens, logits, greedy choices."""
     return [
         *_check_tokens(candidate, reference),
-        *_check_logits([_Compared.of(candidate, case) for case in reference.cases], limits),
+        *check_logits([Compared.of(candidate, case) for case in reference.cases], limits),
     ]
 
 
@@ -208,7 +209,11 @@ def check_task(source: TaskScore, exported: TaskScore, limits: Limits) -> list[C
     ]
 
 
-def _run(model: PreTrainedModel, name: str, prompt: list[int]) -> Case:
+def run(model: PreTrainedModel, prompt: list[int], **seen: Any) -> tuple[list[int], NDArray[np.float32]]:
+    """The greedy continuation of a prompt, and the logits of both but the last token.
+
+    `seen` are the images that stand in the prompt, as the model's forward takes them.
+    """
     import torch
     from transformers import DynamicCache
 
@@ -216,14 +221,14 @@ def _run(model: PreTrainedModel, name: str, prompt: list[int]) -> Case:
 
     continuation: list[int] = []
     with torch.inference_mode():
-        cache, ids = {cache_argument(model): DynamicCache(config=model.config)}, torch.tensor([prompt])
+        cache, ids, images = {cache_argument(model): DynamicCache(config=model.config)}, torch.tensor([prompt]), seen
         for _ in range(GREEDY_TOKENS):
-            step = model(ids, use_cache=True, logits_to_keep=1, **cache)
+            step = model(ids, use_cache=True, logits_to_keep=1, **cache, **images)
             continuation.append(int(step.logits[0, -1].argmax()))
-            ids = torch.tensor([continuation[-1:]])
+            ids, images = torch.tensor([continuation[-1:]]), {}
         # All logits come from one pass without a cache, which has no rounding of its own to explain.
-        logits = model(torch.tensor([prompt + continuation[:-1]]), use_cache=False).logits[0].float().numpy()
-    return Case(name, prompt, continuation, logits)
+        logits = model(torch.tensor([prompt + continuation[:-1]]), use_cache=False, **seen).logits[0].float().numpy()
+    return continuation, logits
 
 
 def _check_tokens(candidate: Candidate, reference: Reference) -> list[Check]:
@@ -236,7 +241,7 @@ def _check_tokens(candidate: Candidate, reference: Reference) -> list[Check]:
 
 
 @dataclass(frozen=True)
-class _Compared:
+class Compared:
     """One case, run by the candidate at once and token by token, as figures per position."""
 
     prefill_abs: float
@@ -250,7 +255,7 @@ class _Compared:
     """Where the greedy choices differ: the reference's best logit less its logit of the candidate's choice."""
 
     @classmethod
-    def of(cls, candidate: Candidate, case: Case) -> _Compared:
+    def of(cls, candidate: Candidate, case: Case) -> Compared:
         prefill = candidate.prefill(case.sequence)
         decoded = candidate.decode(case.prompt, case.continuation)
         wanted = case.logits[case.predictions]
@@ -269,7 +274,7 @@ class _Compared:
         )
 
 
-def _check_logits(cases: Sequence[_Compared], limits: Limits) -> list[Check]:
+def check_logits(cases: Sequence[Compared], limits: Limits) -> list[Check]:
     def mean(name: str) -> float:
         return float(np.concatenate([getattr(case, name) for case in cases]).mean())
 

@@ -1,5 +1,7 @@
 """The target `gguf`: a Llama model as files for llama.cpp, in a directory that says what they are and what they cost.
 
+Of a SmolVLM these files are the language model, and mmproj files with what it sees with lie beside them.
+
 A float16 file is always written and gated first: its rounding is small enough for any fault of layout, permutation or
 header to stand out, and every other file must have the same header. It is kept only where it was asked for.
 """
@@ -28,6 +30,8 @@ from smolkit.export.gguf_file import (
 from smolkit.export.gguf_tokenizer import read_vocabulary
 from smolkit.export.importance import split_calibration
 from smolkit.export.llama_candidate import LlamaCandidate
+from smolkit.export.mmproj import check_tower
+from smolkit.export.mmproj_gate import MmprojGate
 from smolkit.export.report import ExportReport, FileReport
 from smolkit.export.request import Request
 from smolkit.export.source import Source
@@ -48,6 +52,8 @@ def write(request: Request, quants: Sequence[str], root: Path) -> ExportReport:
     """Write and gate every quant; see `Target`."""
     source = request.source
     check_architecture(source.config)
+    if source.vision:
+        check_tower(source.vision.model.config, source.vision.images)
     end = get_format(source.prompt_format).end if source.prompt_format else None
     header = Header(
         name=source.name,
@@ -57,7 +63,9 @@ def write(request: Request, quants: Sequence[str], root: Path) -> ExportReport:
         license=source.license,
     )
     files = _write_files(request, header, quants, root)
-    report = ExportReport("gguf", source.given, source.name, source.prompt_format, files)
+    report = ExportReport(
+        "gguf", source.given, source.name, source.prompt_format, files, sees=source.vision is not None
+    )
     if report.passed:
         context = min(header.config.max_position_embeddings, _OLLAMA_CONTEXT)
         text = cards.modelfile(report, chat_template=header.vocabulary.chat_template, context=context)
@@ -74,9 +82,12 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
 
     base = write_plain(source.model, header, BASE, path(BASE))
     layout = read_layout(base)
-    gate = _FileGate(source, layout.fields, _threads())
+    eyes = MmprojGate(source, source.vision, root, _threads()) if source.vision else None
+    gate = _FileGate(source, layout.fields, _threads(), eyes)
     reports = [gate.report(BASE, base, layout, kept=BASE in wanted)]
-    for quant in wanted if not reports[0].failures else ():
+    if eyes and not reports[0].failures:
+        reports += eyes.write(wanted, base[0])
+    for quant in wanted if not any(report.failures for report in reports) else ():
         if quant == BASE:
             continue
         budget, four_bits, rounded = QUANTS[quant].budget, None, ""
@@ -165,6 +176,8 @@ class _FileGate:
     source: Source
     fields: dict[str, Any]
     threads: int
+    eyes: MmprojGate | None = None
+    """What a SmolVLM's files see with, once it is written."""
 
     def report(self, quant: str, files: list[Path], layout: Layout, *, kept: bool = True) -> FileReport:
         size = sum(file.stat().st_size for file in files)
@@ -195,6 +208,8 @@ class _FileGate:
             ]
         finally:
             candidate.close()
+        if self.eyes and self.eyes.files:
+            checks += self.eyes.checks(file, quant)
         if kept and source.score_task and source.score and all(check.passed for check in checks):
             checks += check_task(source.score, source.score_task(file, source.prompt_format), LIMITS[quant])
         return checks

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,26 +115,44 @@ def write_plain(
 
     plan = QUANTS[quant]
     coded = {tensor_name(f"{module}.weight"): found for module, found in (blocks or {}).items()}
-    types = {name: _type_of(name, tensor, plan, coded.get(name)) for name, tensor in _tensors(model)}
+    types = {name: type_of(name, tensor, plan, coded.get(name)) for name, tensor in _tensors(model)}
     assert coded.keys() <= types.keys(), "blocks of a matrix that this model does not have"
-    sizes = {name: _bytes(tensor, types[name]) for name, tensor in _tensors(model)}
-    writer = GGUFWriter(path, "llama", split_max_size=MAX_FILE_BYTES if sum(sizes.values()) > MAX_FILE_BYTES else 0)
+    size = sum(bytes_of(tensor, types[name]) for name, tensor in _tensors(model))
+    writer = GGUFWriter(path, "llama", split_max_size=MAX_FILE_BYTES if size > MAX_FILE_BYTES else 0)
     _add_header(writer, header)
     writer.add_file_type(LlamaFileType[plan.file_type])
     writer.add_quantization_version(GGML_QUANT_VERSION)
-    # All shapes first, then one tensor at a time: no second copy of the model is ever in memory.
-    for name, tensor in _tensors(model):
-        writer.add_tensor_info(name, tensor.shape, tensor.numpy().dtype, sizes[name], raw_dtype=types[name])
+
+    def data(name: str, tensor: torch.Tensor) -> NDArray[Any]:
+        if name in coded:
+            return _encoded(name, coded[name], model.config)
+        return quants.quantize(_rows(name, tensor, model.config), types[name])
+
+    return write_tensors(writer, path, lambda: _tensors(model), types, data)
+
+
+def write_tensors(
+    writer: GGUFWriter,
+    path: Path,
+    tensors: Callable[[], Iterable[tuple[str, torch.Tensor]]],
+    types: Mapping[str, Any],
+    data: Callable[[str, torch.Tensor], NDArray[Any]],
+) -> list[Path]:
+    """Write a file, or its parts, with the header that `writer` was given; the files, in order.
+
+    `tensors` is gone through twice, all shapes first, then one tensor at a time: no second copy of the model is ever in
+    memory. `data` makes of a tensor what is stored as its type in `types`.
+    """
+    for name, tensor in tensors():
+        size = bytes_of(tensor, types[name])
+        writer.add_tensor_info(name, tensor.shape, tensor.numpy().dtype, size, raw_dtype=types[name])
     with writing(path), closing(writer):
         files = writer.format_shard_names(path)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
-        for name, tensor in _tensors(model):
-            if name in coded:
-                writer.write_tensor_data(_encoded(name, coded[name], model.config))
-            else:
-                writer.write_tensor_data(quants.quantize(_rows(name, tensor, model.config), types[name]))
+        for name, tensor in tensors():
+            writer.write_tensor_data(data(name, tensor))
     return files
 
 
@@ -289,7 +307,7 @@ def interleave_rotary(weight: torch.Tensor, heads: int) -> torch.Tensor:
     return weight.unflatten(0, (heads, 2, -1)).transpose(1, 2).reshape(weight.shape)
 
 
-def _type_of(name: str, tensor: torch.Tensor, quant: Quant, blocks: Blocks | None) -> Any:
+def type_of(name: str, tensor: torch.Tensor, quant: Quant, blocks: Blocks | None = None) -> Any:
     """Vectors stay float32, and so few are they that it costs nothing; a row that fills no whole block is float16."""
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
@@ -302,7 +320,8 @@ def _type_of(name: str, tensor: torch.Tensor, quant: Quant, blocks: Blocks | Non
     return kind if tensor.shape[-1] % GGML_QUANT_SIZES[kind][0] == 0 else GGMLQuantizationType.F16
 
 
-def _bytes(tensor: torch.Tensor, kind: Any) -> int:
+def bytes_of(tensor: torch.Tensor, kind: Any) -> int:
+    """What a tensor takes as this ggml type."""
     from gguf import GGML_QUANT_SIZES
 
     block, size = GGML_QUANT_SIZES[kind]

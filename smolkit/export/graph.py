@@ -3,35 +3,27 @@
     embedding -> layers x (norm, attention, norm, gated MLP) -> norm -> head
 
 The same graph serves onnxruntime-genai, transformers.js and plain ONNX Runtime. Attention is GroupQueryAttention with
-the rotary embedding inside, norms add the residual (SkipSimplifiedLayerNormalization), and quantised matrices are
-MatMulNBits: the contrib operators that the CPU, WebAssembly and WebGPU providers have in common. A tied embedding is
-stored once, whatever its type: its rows are gathered and, where they are quantised, scaled by standard operators,
-because WebAssembly has no kernel for GatherBlockQuantized.
+the rotary embedding inside, norms add the residual (SkipSimplifiedLayerNormalization). A tied embedding is stored
+once, whatever its type: its rows are gathered and, where they are quantised, scaled by standard operators, because
+WebAssembly has no kernel for GatherBlockQuantized.
 
-How the weights are stored comes in as `Weight` objects; where their bytes go is `onnx_file`'s business.
+The language model of a SmolVLM is two graphs, `embedding_graph` and one that begins behind it: what images show is put
+between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from smolkit.export.blocks import Blocks
+from smolkit.export.onnx_graph import Builder, Graph, onnx_type, value_info
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from onnx import NodeProto, ValueInfoProto
-
-OPSET = 21
-CONTRIB = "com.microsoft"
-IR_VERSION = 10
-ACCURACY = 4
-"""MatMulNBits' accuracy_level: activations in int8. Without it an 8-bit matrix has a tenth of the speed on a CPU."""
-
-Weight = "NDArray[Any] | Blocks"
+    from onnx import ValueInfoProto
 
 
 @dataclass(frozen=True)
@@ -65,89 +57,75 @@ class Shape:
         )
 
 
-@dataclass
-class Graph:
-    """An ONNX graph whose arrays are still apart: nodes in order, what they read by name, what goes in and out."""
-
-    inputs: list[ValueInfoProto]
-    outputs: list[ValueInfoProto]
-    nodes: list[NodeProto] = field(default_factory=list)
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
-
-    def add(self, op: str, inputs: Sequence[str], output: str | Sequence[str], **attributes: Any) -> str:
-        """Append a node named as its first output, and return that name. Contrib operators are known by `_CONTRIB`."""
-        from onnx import helper
-
-        outputs = [output] if isinstance(output, str) else list(output)
-        domain = CONTRIB if op in _CONTRIB else ""
-        self.nodes.append(helper.make_node(op, list(inputs), outputs, name=outputs[0], domain=domain, **attributes))
-        return outputs[0]
-
-    def array(self, name: str, value: NDArray[Any]) -> str:
-        self.arrays[name] = value
-        return name
-
-    def integers(self, name: str, *values: int) -> str:
-        """A constant int64 vector."""
-        return self.array(name, np.array(values, np.int64))
-
-
-_CONTRIB = {"GroupQueryAttention", "MatMulNBits", "SkipSimplifiedLayerNormalization"}
-
-
-def llama_graph(shape: Shape, weights: Mapping[str, Any], kind: type[np.floating[Any]]) -> Graph:
-    """The graph of a Llama model.
+def llama_graph(
+    shape: Shape, weights: Mapping[str, Any], kind: type[np.floating[Any]], *, embedded: bool = False
+) -> Graph:
+    """The graph of a Llama model; `embedded` is one that takes embeddings in place of token ids.
 
     `weights` has a matrix [out, in] or `Blocks` for each of `matrix_names`, and vectors for the norms, by
     transformers' names without `.weight`; a tied model has no `lm_head`. `kind` is the type of activations and of the
     key-value cache; logits are float32.
     """
     with np.errstate(over="ignore"):  # what float16 cannot hold is the gate's to refuse
-        return _Llama(shape, weights, kind).build()
+        return _Llama(shape, weights, kind, embedded=embedded).build()
 
 
-def input_infos(shape: Shape, kind: type[np.floating[Any]]) -> list[ValueInfoProto]:
+def embedding_graph(shape: Shape, weights: Mapping[str, Any], kind: type[np.floating[Any]]) -> Graph:
+    """From input_ids to inputs_embeds, float32; what it needs of `weights` is the embedding alone."""
+    with np.errstate(over="ignore"):
+        return _Llama(shape, weights, kind).build_embedding()
+
+
+def input_infos(shape: Shape, kind: type[np.floating[Any]], *, embedded: bool = False) -> list[ValueInfoProto]:
     """What the graph takes. `num_logits_to_keep` counts from the end; 0 is all."""
     return [
-        _info("input_ids", np.int64, ["batch_size", "sequence_length"]),
-        _info("attention_mask", np.int64, ["batch_size", "total_sequence_length"]),
+        _embeddings_info(shape) if embedded else _ids_info(),
+        value_info("attention_mask", np.int64, ["batch_size", "total_sequence_length"]),
         *_cache_infos("past_key_values", "past_sequence_length", shape, kind),
-        _info("num_logits_to_keep", np.int64, []),
+        value_info("num_logits_to_keep", np.int64, []),
     ]
 
 
 def output_infos(shape: Shape, kind: type[np.floating[Any]]) -> list[ValueInfoProto]:
     return [
-        _info("logits", np.float32, ["batch_size", "num_logits", shape.vocab]),
+        value_info("logits", np.float32, ["batch_size", "num_logits", shape.vocab]),
         *_cache_infos("present", "total_sequence_length", shape, kind),
     ]
 
 
 def _cache_infos(prefix: str, length: str, shape: Shape, kind: type[np.floating[Any]]) -> list[ValueInfoProto]:
     dims: list[str | int] = ["batch_size", shape.kv_heads, length, shape.head_dim]
-    return [_info(f"{prefix}.{n}.{role}", kind, dims) for n in range(shape.layers) for role in ("key", "value")]
+    return [value_info(f"{prefix}.{n}.{role}", kind, dims) for n in range(shape.layers) for role in ("key", "value")]
 
 
-def _info(name: str, kind: Any, dims: Sequence[str | int]) -> ValueInfoProto:
-    from onnx import helper
-
-    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), dims)
+def _ids_info() -> ValueInfoProto:
+    return value_info("input_ids", np.int64, ["batch_size", "sequence_length"])
 
 
-class _Llama:
-    def __init__(self, shape: Shape, weights: Mapping[str, Any], kind: type[np.floating[Any]]):
-        self.shape, self.weights, self.kind = shape, weights, kind
-        self.graph = Graph(input_infos(shape, kind), output_infos(shape, kind))
-        self.add = self.graph.add
+def _embeddings_info(shape: Shape) -> ValueInfoProto:
+    return value_info("inputs_embeds", np.float32, ["batch_size", "sequence_length", shape.hidden])
+
+
+class _Llama(Builder):
+    def __init__(
+        self, shape: Shape, weights: Mapping[str, Any], kind: type[np.floating[Any]], *, embedded: bool = False
+    ):
+        super().__init__(weights, kind, input_infos(shape, kind, embedded=embedded), output_infos(shape, kind))
+        self.shape, self.embedded = shape, embedded
 
     def build(self) -> Graph:
         self._lengths()
         self._rotary()
-        states = self._embed()
+        states = self.taken("inputs_embeds") if self.embedded else self._embed()
         skip = None
         for number in range(self.shape.layers):
             states, skip = self._layer(number, states, skip)
         self._head(states, skip)
+        return self.graph
+
+    def build_embedding(self) -> Graph:
+        self.graph.inputs, self.graph.outputs = [_ids_info()], [_embeddings_info(self.shape)]
+        self.give("inputs_embeds", self._embed())
         return self.graph
 
     def _lengths(self) -> None:
@@ -155,10 +133,10 @@ class _Llama:
         graph = self.graph
         total = self.add("ReduceSum", ["attention_mask", graph.integers("axis_1", 1)], "lengths", keepdims=0)
         before = self.add("Sub", [total, graph.integers("one", 1)], "lengths_before_last")
-        self.add("Cast", [before], "seqlens_k", to=_onnx_type(np.int32))
+        self.add("Cast", [before], "seqlens_k", to=onnx_type(np.int32))
         width = self.add("Shape", ["attention_mask"], "mask_width", start=1, end=2)
         scalar = self.add("Squeeze", [width, graph.integers("axis_0", 0)], "mask_width_scalar")
-        self.add("Cast", [scalar], "total_sequence_length", to=_onnx_type(np.int32))
+        self.add("Cast", [scalar], "total_sequence_length", to=onnx_type(np.int32))
 
     def _rotary(self) -> None:
         """Cosines and sines [context, head_dim / 2], in float64 until they are stored (RoPE, arXiv:2104.09864)."""
@@ -170,11 +148,11 @@ class _Llama:
     def _embed(self) -> str:
         name, weight = "model.embed_tokens", self.weights["model.embed_tokens"]
         if not isinstance(weight, Blocks):
-            return self.add("Gather", [self._dense(name, weight), "input_ids"], "embedded", axis=0)
-        codes, scales = self._blocks(name, weight)
+            return self.add("Gather", [self.dense(name, weight), "input_ids"], "embedded", axis=0)
+        codes, scales = self.blocks(name, weight)
         # [vocab, blocks, block]: the bytes of 8-bit codes lie as MatMulNBits wants them, for the head reads them too.
         rows = self.add("Gather", [codes, "input_ids"], "embedded_codes", axis=0)
-        plain = self.add("Cast", [rows], "embedded_numbers", to=_onnx_type(self.kind))
+        plain = self.add("Cast", [rows], "embedded_numbers", to=onnx_type(self.kind))
         zero = self.graph.array("zero_code", np.array(weight.zero, self.kind))
         centred = self.add("Sub", [plain, zero], "embedded_centred")
         # The scales lie flat, [vocab * blocks], in older versions of MatMulNBits; here as a matrix.
@@ -188,7 +166,7 @@ class _Llama:
         """One layer: what it adds to the residual stream, and the stream before."""
         prefix = f"model.layers.{number}"
         normed, stream = self._norm(f"{prefix}.input_layernorm", states, skip)
-        qkv = self._linear(f"{prefix}.self_attn.qkv_proj", normed)
+        qkv = self.linear(f"{prefix}.self_attn.qkv_proj", normed)
         past = [f"past_key_values.{number}.{role}" for role in ("key", "value")]
         attended = self.add(
             "GroupQueryAttention",
@@ -199,14 +177,14 @@ class _Llama:
             do_rotary=1,
             scale=self.shape.head_dim**-0.5,
         )
-        output = self._linear(f"{prefix}.self_attn.o_proj", attended)
+        output = self.linear(f"{prefix}.self_attn.o_proj", attended)
         normed, stream = self._norm(f"{prefix}.post_attention_layernorm", output, stream)
-        gate = self._linear(f"{prefix}.mlp.gate_proj", normed)
-        up = self._linear(f"{prefix}.mlp.up_proj", normed)
+        gate = self.linear(f"{prefix}.mlp.gate_proj", normed)
+        up = self.linear(f"{prefix}.mlp.up_proj", normed)
         sigmoid = self.add("Sigmoid", [gate], f"{prefix}.sigmoid")
         silu = self.add("Mul", [gate, sigmoid], f"{prefix}.silu")
         gated = self.add("Mul", [silu, up], f"{prefix}.gated")
-        return self._linear(f"{prefix}.mlp.down_proj", gated), stream
+        return self.linear(f"{prefix}.mlp.down_proj", gated), stream
 
     def _head(self, states: str, skip: str | None) -> None:
         """Logits of the last `num_logits_to_keep` positions; slicing by -0 keeps all, as in transformers."""
@@ -218,27 +196,24 @@ class _Llama:
         states = self.add("Slice", [states, start, end, axis], "kept_states")
         skip = self.add("Slice", [skip, start, end, axis], "kept_stream")
         normed, _ = self._norm("model.norm", states, skip)
-        logits = self._tied_head(normed) if "lm_head" not in self.weights else self._linear("lm_head", normed)
-        if self.kind is np.float32:
-            graph.nodes[-1].output[0] = "logits"
-        else:
-            self.add("Cast", [logits], "logits", to=_onnx_type(np.float32))
+        logits = self._tied_head(normed) if "lm_head" not in self.weights else self.linear("lm_head", normed)
+        self.give("logits", logits)
 
     def _tied_head(self, states: str) -> str:
         name, weight = "model.embed_tokens", self.weights["model.embed_tokens"]
         if isinstance(weight, Blocks):
-            return self._matmul_nbits("lm_head", states, name, weight)
+            return self.matmul_nbits("lm_head", states, name, weight)
         graph, hidden = self.graph, self.shape.hidden
         # Gemm reads the matrix as it lies for the embedding; a transposed copy would be a second one in memory.
         flat = self.add("Reshape", [states, graph.integers("flat", -1, hidden)], "flat_states")
-        product = self.add("Gemm", [flat, self._dense(name, weight)], "flat_logits", transB=1)
+        product = self.add("Gemm", [flat, self.dense(name, weight)], "flat_logits", transB=1)
         dims = self.add("Shape", [states], "kept_shape", start=0, end=2)
         shape = self.add("Concat", [dims, graph.integers("vocab", self.shape.vocab)], "logits_shape", axis=0)
         return self.add("Reshape", [product, shape], "lm_head")
 
     def _norm(self, name: str, states: str, skip: str | None) -> tuple[str, str]:
         """RMS norm of the stream with `states` added; also the stream itself."""
-        weight = self._dense(name, self.weights[name])
+        weight = self.dense(name, self.weights[name])
         if skip is None:
             normed = self.add(
                 "SimplifiedLayerNormalization", [states, weight], f"{name}.normed",
@@ -251,32 +226,3 @@ class _Llama:
             epsilon=self.shape.epsilon,
         )  # fmt: skip
         return normed, stream
-
-    def _linear(self, name: str, states: str) -> str:
-        weight = self.weights[name]
-        if isinstance(weight, Blocks):
-            return self._matmul_nbits(name, states, name, weight)
-        stored = self.graph.array(f"{name}.weight", np.ascontiguousarray(weight.T, self.kind))
-        return self.add("MatMul", [states, stored], name)
-
-    def _matmul_nbits(self, output: str, states: str, name: str, weight: Blocks) -> str:
-        rows, columns = weight.shape
-        return self.add(
-            "MatMulNBits", [states, *self._blocks(name, weight)], output,
-            K=columns, N=rows, bits=weight.bits, block_size=weight.size, accuracy_level=ACCURACY,
-        )  # fmt: skip
-
-    def _blocks(self, name: str, weight: Blocks) -> tuple[str, str]:
-        if f"{name}.codes" not in self.graph.arrays:
-            self.graph.array(f"{name}.codes", weight.packed())
-            self.graph.array(f"{name}.scales", weight.scales.astype(self.kind))
-        return f"{name}.codes", f"{name}.scales"
-
-    def _dense(self, name: str, weight: NDArray[Any]) -> str:
-        return self.graph.array(f"{name}.weight", weight.astype(self.kind, copy=False))
-
-
-def _onnx_type(kind: Any) -> int:
-    from onnx import helper
-
-    return int(helper.np_dtype_to_tensor_dtype(np.dtype(kind)))

@@ -15,7 +15,7 @@ import numpy as np
 
 from smolkit.errors import SmolkitError
 from smolkit.export.blocks import Blocks
-from smolkit.export.graph import ACCURACY, OPSET, Graph
+from smolkit.export.onnx_graph import ACCURACY, OPSET, Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

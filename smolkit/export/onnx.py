@@ -14,7 +14,7 @@ from smolkit.export.companions import write_config, write_genai_config, write_to
 from smolkit.export.gate import LIMITS, Check
 from smolkit.export.genai import GenaiModel
 from smolkit.export.onnx_file import write_graph
-from smolkit.export.onnx_gate import gate_file
+from smolkit.export.onnx_gate import gate_file, tensor_types
 from smolkit.export.precisions import PRECISIONS
 from smolkit.export.report import ExportReport, FileReport
 from smolkit.export.request import Request
@@ -43,7 +43,9 @@ def _write(request: Request, precision: str, directory: Path, root: Path) -> Fil
     write_tokenizer(source, directory, inline_template=False, spelled_out=True)
     fused = any(node.op_type == "GroupQueryAttention" for node in graph.nodes)
     write_genai_config(source, directory, inputs=[one.name for one in graph.inputs], shared_cache=fused)
-    return gate_file(request, precision, graph, files, directory, root, _in_genai(request, precision, directory))
+    return gate_file(
+        request, precision, tensor_types(graph), files, directory, root, _in_genai(request, precision, directory)
+    )
 
 
 def _in_genai(request: Request, precision: str, directory: Path) -> list[Check]:
@@ -79,4 +81,5 @@ TARGET = Target(
     reader="onnxruntime-genai",
     extra="onnx",
     needs=("onnx", "onnxruntime", "onnxruntime_genai"),
+    sees=False,
 )

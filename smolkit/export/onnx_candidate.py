@@ -1,6 +1,7 @@
 """An ONNX file in ONNX Runtime as the gate's candidate: logits of all positions, and of cached decoding.
 
-Tokens are those of the tokenizer.json that was written beside the file, read without transformers.
+A SmolVLM is three files, of which the decoder's names them all. Tokens are those of the tokenizer.json that was written
+beside them, read without transformers.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smolkit.data.images import pixels
 from smolkit.errors import ModelError
 from smolkit.registry import require
+from smolkit.runtime.onnx_files import sibling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,7 +102,7 @@ class OnnxCandidate:
         """Logits [kept, vocabulary] after `ids` behind `cache`, and the cache with them."""
         before = cache[0].shape[2]
         feed: dict[str, Any] = {
-            "input_ids": np.array([ids], np.int64),
+            **self._states(ids, before),
             "attention_mask": np.ones((1, before + len(ids)), np.int64),
             **dict(zip(self.past, cache, strict=True)),
         }
@@ -109,6 +112,43 @@ class OnnxCandidate:
             feed["position_ids"] = np.arange(before, before + len(ids), dtype=np.int64)[None]
         found = self.session.run(["logits", *self.present], feed)
         return found[0][0].astype(np.float32), found[1:]
+
+    def _states(self, ids: Sequence[int], before: int) -> dict[str, NDArray[Any]]:
+        """What the graph takes for tokens that come after `before` others."""
+        return {"input_ids": np.array([ids], np.int64)}
+
+
+class VisionOnnxCandidate(OnnxCandidate):
+    """The three graphs of a SmolVLM; `file` is the decoder's, and the others are named like it beside it."""
+
+    def __init__(self, file: Path, directory: Path, *, threads: int = 0):
+        super().__init__(file, directory, threads=threads)
+        self.embeddings, self.tower = (
+            open_session(sibling(file, name), threads=threads) for name in ("embed_tokens", "vision_encoder")
+        )
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        self.image_token = config["image_token_id"]
+        self.features: NDArray[np.float32] | None = None
+
+    def look(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        shown = pixels(tiles)[None]
+        mask = np.ones((*shown.shape[:2], *shown.shape[3:]), np.bool_)
+        feed = {"pixel_values": shown, "pixel_attention_mask": mask}
+        features: NDArray[np.float32] = self.tower.run(["image_features"], feed)[0]
+        self.features = features
+        return features
+
+    def close(self) -> None:
+        super().close()
+        del self.embeddings, self.tower
+
+    def _states(self, ids: Sequence[int], before: int) -> dict[str, NDArray[Any]]:
+        tokens = np.array([ids], np.int64)
+        embedded = self.embeddings.run(["inputs_embeds"], {"input_ids": tokens})[0]
+        places = tokens == self.image_token
+        if self.features is not None and places.any() and not before:
+            embedded[places] = self.features.reshape(-1, self.features.shape[-1])
+        return {"inputs_embeds": embedded}
 
 
 def _end_ids(directory: Path) -> frozenset[int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smolkit.errors import SmolkitError
-from smolkit.export.graph import CONTRIB, IR_VERSION, OPSET, Graph
+from smolkit.export.onnx_graph import CONTRIB, IR_VERSION, OPSET, Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,20 +6,23 @@ the same names and the same quantised matrices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smolkit.data.images import pixels
 from smolkit.errors import ModelError
 from smolkit.export.architecture import llama_faults
 from smolkit.export.blocks import SIZE, Blocks, stacked
 from smolkit.export.four_bits import FourBits
-from smolkit.export.graph import Graph, Shape, llama_graph
+from smolkit.export.graph import Shape, embedding_graph, llama_graph
+from smolkit.export.onnx_graph import Graph
 from smolkit.export.precisions import PRECISIONS, Precision
-from smolkit.export.source import Source
+from smolkit.export.source import Source, VisionSource
+from smolkit.export.vision_graph import VisionShape, vision_faults, vision_graph, vision_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
+VISION_BITS = 8
+"""Fewer would save little: the tower is the smaller part, and it has been calibrated by nothing."""
 OVERFLOW = 3e4
 """Largest intermediate value with which float16, whose own largest is 65504, is still offered."""
 
@@ -42,15 +47,32 @@ class OnnxModel:
     def __post_init__(self) -> None:
         if self.backend == "smolkit":
             check_llama(self.source.config)
+        if self.source.vision:
+            check_vision(self.source.vision, self.backend)
+
+    def graphs(self, precision: str) -> Iterator[tuple[str, Graph]]:
+        """The graphs of one of `PRECISIONS`, by the names that transformers.js has for them, one after the other.
+
+        A text model is one, `model`. Of a SmolVLM a token's embedding, the layers and the vision tower are apart, and
+        embedding and head are stored twice where they are tied. Tower and connector have 8 bits where others have 4.
+        """
+        if self.source.vision is None:
+            yield "model", self.graph(precision)
+            return
+        chosen = PRECISIONS[precision]
+        shape, weights = Shape.of(self.source.config), self._weights(chosen)
+        yield "decoder_model_merged", llama_graph(shape, weights, chosen.kind, embedded=True)
+        yield "embed_tokens", embedding_graph(shape, weights, chosen.kind)
+        model, tile = self.source.vision.model, self.source.vision.images.tile
+        tower = vision_weights(model, chosen.bits and VISION_BITS)
+        yield "vision_encoder", vision_graph(VisionShape.of(model.config, tile), tower, chosen.kind)
 
     def graph(self, precision: str) -> Graph:
-        """The graph of one of `PRECISIONS`."""
+        """The graph of a text model in one of `PRECISIONS`."""
         chosen = PRECISIONS[precision]
-        quantised = self._quantised_weights(chosen) if chosen.bits else {}
         if self.backend == "optimum":
-            return self._optimum_graph(quantised, half=chosen.half)
-        weights = layer_weights(self.source.model, quantised)
-        return llama_graph(Shape.of(self.source.config), weights, chosen.kind)
+            return self._optimum_graph(self._quantised(chosen), half=chosen.half)
+        return llama_graph(Shape.of(self.source.config), self._weights(chosen), chosen.kind)
 
     @cached_property
     def max_activation(self) -> tuple[float, str]:
@@ -72,7 +94,12 @@ class OnnxModel:
         known = {*linears(graph), *([rows.name] if rows else [])}
         return replace_linears(graph, {name: blocks for name, blocks in quantised.items() if name in known})
 
-    def _quantised_weights(self, precision: Precision) -> dict[str, Blocks]:
+    def _weights(self, precision: Precision) -> dict[str, NDArray[Any] | Blocks]:
+        return layer_weights(self.source.model, self._quantised(precision))
+
+    def _quantised(self, precision: Precision) -> dict[str, Blocks]:
+        if precision.bits is None:
+            return {}
         if precision.bits == 8:
             return eight_bits(self.source.model)
         # At four bits embedding and head would cost more than all the layers.
@@ -113,8 +140,20 @@ def check_llama(config: Any) -> None:
         )
 
 
+def check_vision(vision: VisionSource, backend: str) -> None:
+    """Raise ModelError unless our graph computes exactly what this tower and connector do."""
+    if backend != "smolkit":
+        raise ModelError(f"the backend {backend!r} exports text models only", fix="Leave --backend out")
+    faults = vision_faults(vision.model.config, vision.images.tile)
+    if faults:
+        raise ModelError(f"our ONNX graph of a vision tower does not cover {faults[0]}")
+
+
 def scan_activations(source: Source) -> tuple[float, str]:
-    """The largest absolute value that any module reads or gives over the gate's prompts, in float32, and its name."""
+    """The largest absolute value that any module reads or gives over the gate's prompts and images, and its name.
+
+    In float32, and of a SmolVLM over the modules of vision tower and connector too.
+    """
     import torch
 
     largest = (0.0, "")
@@ -128,11 +167,15 @@ def scan_activations(source: Source) -> tuple[float, str]:
 
         return look
 
-    handles = [module.register_forward_hook(hook(name)) for name, module in source.model.named_modules() if name]
+    whole = source.vision.model if source.vision else source.model
+    handles = [module.register_forward_hook(hook(name)) for name, module in whole.named_modules() if name]
     try:
         with torch.inference_mode():
             for case in source.reference.cases:
                 source.model(torch.tensor([case.sequence]), use_cache=False)
+            for case in source.image_cases:
+                seen = torch.from_numpy(pixels(case.tiles))[None]
+                whole(torch.tensor([case.sequence]), pixel_values=seen, use_cache=False)
     finally:
         for handle in handles:
             handle.remove()

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from smolkit.errors import ModelError, RuntimeUnavailable, nearest
-from smolkit.export.graph import Graph
+from smolkit.export.onnx_graph import Graph
 from smolkit.export.optimum_graph import load_graph
 from smolkit.models.resolve import cache_dir
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smolkit.errors import ModelError
-from smolkit.export.graph import Graph
 from smolkit.export.graph_edits import embedding, linears, module_of, pruned, readers, rename, tensor_types
+from smolkit.export.onnx_graph import Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,6 +20,11 @@ class Precision:
     """Of four bits, see `four_bits`."""
 
     @property
+    def suffix(self) -> str:
+        """What follows the name of any graph, where a model is more than one."""
+        return self.file.removeprefix("model")
+
+    @property
     def half(self) -> bool:
         """Whether activations are float16, and may overflow."""
         return self.kind is np.float16

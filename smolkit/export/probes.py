@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from smolkit.data.images import IMAGE
 from smolkit.data.render import TokenizerEncoder, encode_prompt
 from smolkit.extraction.prompt import get_format
 from smolkit.extraction.template import Template
@@ -126,5 +127,8 @@ def encodings(tokenizer: PreTrainedTokenizerFast) -> Sequence[tuple[str, bool, l
 def _without_format(document: Document, tokenizer: PreTrainedTokenizerFast) -> str:
     if not tokenizer.chat_template:
         return document.text
-    messages = [{"role": "user", "content": f"List the facts in this text.\n\n{document.text}"}]
+    content: Any = f"List the facts in this text.\n\n{document.text}"
+    if IMAGE in tokenizer.chat_template:  # a SmolVLM's, which shows nothing of a content that is no list of parts
+        content = [{"type": "text", "text": content}]
+    messages = [{"role": "user", "content": content}]
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))

@@ -12,6 +12,7 @@ from smolkit.export.check import CheckReport
 from smolkit.export.check_files import NOTE
 from smolkit.export.four_bits import Quantised
 from smolkit.export.gate import LIMITS, Check
+from smolkit.export.vision_gate import IMAGE_LIMITS
 from smolkit.manifest import staged_file
 
 
@@ -31,6 +32,8 @@ class FileReport:
     """How the weights were rounded, where it was more than to the nearest."""
     four_bits: Quantised | None = None
     """The form that was stored, where it is one of `four_bits`."""
+    eyes: bool = False
+    """Whether it is what a model sees with, and no model."""
 
     @property
     def failures(self) -> list[Check]:
@@ -71,6 +74,8 @@ class ExportReport:
     layout: CheckReport | None = None
     """Who loads the directory, by what its files say; `reader` has to, without anything that goes wrong in use."""
     reader: str = ""
+    sees: bool = False
+    """Whether the model reads images, and the card says how."""
 
     @property
     def passed(self) -> bool:
@@ -153,6 +158,9 @@ def gate_section(report: ExportReport) -> str:
         for figure in report.figures
     ]
     reasons = [f"- `{file.quant}`: {LIMITS[file.quant].reason}" for file in report.files if file.quant in LIMITS]
+    reasons += [
+        f"- `{file.quant}`: {IMAGE_LIMITS[file.quant.rpartition('-')[2]].reason}" for file in report.files if file.eyes
+    ]
     rounded = [f"- `{file.quant}` was rounded {file.rounded}." for file in report.files if file.rounded]
     return f"""{table([header, *rows])}
 

@@ -40,6 +40,8 @@ class Request:
         if self.backend not in BACKENDS:
             raise SmolkitError(f"unknown backend {self.backend!r}", given=self.backend, known=BACKENDS)
         check_budget(self.bits_per_weight)
+        if self.page and self.source.vision:
+            raise SmolkitError("the page fills templates from text, and shows no images", fix="Leave --page out")
 
     @cached_property
     def calibration(self) -> list[list[int]]:

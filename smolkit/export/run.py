@@ -84,6 +84,8 @@ def export(
         source = open_source(
             model, name=name, prompt_format=prompt_format, adapter=adapter, score_task=score_task, progress=progress
         )
+        if source.vision:
+            _check_sight(list(loaded.values()))
         request = Request(source, quants, **choices)
         finished = []
         for target in loaded.values():
@@ -101,6 +103,14 @@ def export(
             manifest = _manifest("exports", source, scores=scores, details={"targets": list(names), "seconds": seconds})
             write_manifest(staging, manifest, name=EXPORT_MANIFEST)
     return finished
+
+
+def _check_sight(targets: Sequence[Target]) -> None:
+    """Raise SmolkitError for a target that has no layout for a model that reads images."""
+    blind = next((target.name for target in targets if not target.sees), None)
+    if blind:
+        fix = f"Take {' or '.join(name for name in TARGETS if TARGETS.load(name).sees)}"
+        raise SmolkitError(f"the target {blind} has no layout for a SmolVLM", fix=fix)
 
 
 @contextmanager

@@ -30,6 +30,8 @@ class Target:
     extra: str
     """What brings the modules that it `needs`."""
     needs: tuple[str, ...]
+    sees: bool = True
+    """Whether it has a layout for models that read images."""
 
 
 def quants_by_target(targets: Sequence[Target], given: Sequence[str] | None) -> dict[str, list[str]]:

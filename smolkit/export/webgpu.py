@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from smolkit.data.render import TokenizerEncoder
 from smolkit.export.companions import write_config, write_tokenizer
 from smolkit.export.onnx_candidate import OnnxCandidate
 from smolkit.export.onnx_file import write_graph
-from smolkit.export.onnx_gate import gate_file
+from smolkit.export.onnx_gate import gate_file, tensor_types
 from smolkit.export.onnx_model import OVERFLOW
 from smolkit.export.page import SELFTEST_TOKENS, LibrarySource, library_source, space_header, write_page
 from smolkit.export.precisions import PRECISIONS
@@ -33,23 +35,34 @@ def write(request: Request, quants: Sequence[str], root: Path) -> ExportReport:
     libraries = library_source(source.progress) if request.page else None
     (root / "onnx").mkdir()
     write_tokenizer(source, root, inline_template=True)
-    parts: dict[str, int] = {}
     write_config(source, root)
-    files: list[FileReport] = []
-    for precision in wanted:
-        name = PRECISIONS[precision].file
-        graph = request.onnx.graph(precision)
-        written = write_graph(
-            graph,
-            root / "onnx" / f"{name}.onnx",
-            part_name=lambda number, name=name: f"{name}.onnx_data" + (f"_{number}" if number else ""),  # type: ignore[misc]
-        )
-        parts[f"{name}.onnx"] = len(written) - 1
-        files.append(gate_file(request, precision, graph, written, root, root))
+    if source.vision:
+        source.vision.images.write(root)
+    parts: dict[str, int] = {}
+    files = tuple(_write_precision(request, precision, root, parts) for precision in wanted)
     write_config(source, root, **{"transformers.js_config": javascript_config(wanted, parts)})
     if libraries:
         _write_page(request, root, wanted, libraries)
-    return ExportReport("webgpu", source.given, source.name, source.prompt_format, tuple(files))
+    return ExportReport(
+        "webgpu", source.given, source.name, source.prompt_format, files, sees=source.vision is not None
+    )
+
+
+def _write_precision(request: Request, precision: str, root: Path, parts: dict[str, int]) -> FileReport:
+    """Write and gate the graphs of one precision; `parts` gets the number of weight files of each by its name."""
+    files: list[Path] = []
+    types: Counter[str] = Counter()
+    for session, graph in request.onnx.graphs(precision):
+        name = f"{session}{PRECISIONS[precision].suffix}.onnx"
+        written = write_graph(graph, root / "onnx" / name, part_name=partial(_part_name, name))
+        parts[name] = len(written) - 1
+        files += written
+        types += tensor_types(graph)
+    return gate_file(request, precision, types, files, root, root)
+
+
+def _part_name(name: str, number: int) -> str:
+    return f"{name}_data" + (f"_{number}" if number else "")
 
 
 def _write_page(request: Request, root: Path, precisions: list[str], libraries: LibrarySource) -> None:

@@ -22,6 +22,15 @@ _STRING, _LIST = 8, 9
 _MAX_DEPTH = 4
 
 
+MMPROJ = "mmproj"
+"""How the names of files begin that a model sees with."""
+
+
+def is_mmproj(file: Path) -> bool:
+    """Whether a GGUF file is, by its name, what a model sees with, and no model."""
+    return file.name.lower().startswith(MMPROJ)
+
+
 @dataclass(frozen=True)
 class Tensor:
     """One tensor of a file."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from smolkit.errors import ModelError, nearest
 from smolkit.manifest import sha256_file
+from smolkit.models.gguf_header import is_mmproj
 from smolkit.models.trust import ALLOWED
 from smolkit.models.vision_zoo import MODELS
 from smolkit.registry import require
@@ -49,6 +50,9 @@ def resolve(name: str | Path, *, revision: str | None = None) -> Path:
     if path.suffix == ".gguf":
         if not path.is_file():
             raise ModelError("no such GGUF file", where=text, fix=_siblings(path))
+        if is_mmproj(path):
+            fix = "Start from the SmolVLM that it was made of: GGUF files are no way back to one"
+            raise ModelError("is what a model sees with, and no model", where=text, fix=fix)
         return dequantised(path)
     if text in MODELS:
         return _from_hub(MODELS[text].hub_id, revision=revision)

@@ -45,9 +45,18 @@ def ask(
     backend: SeeingBackend, images: Sequence[ImageSource], question: str, max_new_tokens: int = MAX_NEW_TOKENS
 ) -> Iterator[str]:
     """The answer to a question about images, whole after each step of the model; who stops iterating stops it."""
+    for said in follow(backend, images, question, max_new_tokens):
+        yield said.text
+
+
+def follow(
+    backend: SeeingBackend, images: Sequence[ImageSource], question: str, max_new_tokens: int = MAX_NEW_TOKENS
+) -> Iterator[Said]:
+    """As `ask`, with what the answer took so far."""
     answer = _begin(backend, Asked.of(images, question), max_new_tokens)
     for _ in decode(backend, [answer]):
-        yield backend.decode(answer.tokens).rstrip("\ufffd").strip()
+        text = backend.decode(answer.tokens).rstrip("\ufffd").strip()
+        yield Said(text, answer.truncated, len(answer.prompt), len(answer.tokens))
 
 
 def answer_all(

@@ -159,13 +159,13 @@ class Extractor:
         seconds = time.perf_counter() - began
         yield [replace(found, seconds=seconds) for found in self._assemble_all(requests, jobs, chosen)]
 
-    def stream(self, text: str, template: Template, **options: Any) -> Iterator[str]:
+    def stream(self, text: str, template: Template, image: ImageSource | None = None, **options: Any) -> Iterator[str]:
         """The raw answer in growing pieces; joined they are `Extraction.raw`.
 
         Raises DataError for a document of several windows: their answers are merged once all are there.
         """
         chosen = Options(**options)
-        request = Request(text, template)
+        request = Request(text, template, image)
         windows = self._windows(request, chosen)
         if len(windows) > 1:
             raise DataError(

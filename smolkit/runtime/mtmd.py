@@ -7,7 +7,6 @@ own name, `mmproj-<name>-<quant>.gguf` to `<name>-<quant>.gguf`, as llama.cpp's 
 from __future__ import annotations
 
 import ctypes
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from smolkit.data.images import IMAGE, ImageLayout
+from smolkit.data.images import ImageLayout
 from smolkit.errors import ModelError, RuntimeUnavailable
+from smolkit.models.gguf_header import MMPROJ, is_mmproj, read_header
 from smolkit.runtime.llama_log import quiet_mtmd, take_errors
 
 if TYPE_CHECKING:
@@ -28,34 +28,35 @@ PROJECTOR = "idefics3"
 WHOLE_IMAGE_KEY = "smolkit.whole_image_edge"
 """In a mmproj file: the longer side that an image gets before it becomes one tile. Not there where images are cut."""
 
-_PREFIX = "mmproj"
-_MODEL_NAME = re.compile(r"(.*?)(?:[-.]((?:i?q\d\w*|b?f16|f32)))?(?:-\d{5}-of-\d{5})?", re.IGNORECASE)
+_NAME = re.compile(r"(?:mmproj-)?(.*?)(?:[-.](i?q\d\w*|b?f16|f32))?(?:-\d{5}-of-\d{5})?", re.IGNORECASE)
 
 
 def mmproj_name(name: str, quant: str) -> str:
     """What the mmproj file of a model is called."""
-    return f"{_PREFIX}-{name}-{quant}.gguf"
-
-
-def is_mmproj(file: Path) -> bool:
-    """Whether a GGUF file is, by its name, the eyes of a model and no model."""
-    return file.name.lower().startswith(_PREFIX)
+    return f"{MMPROJ}-{name}-{quant}.gguf"
 
 
 def find_mmproj(file: Path) -> Path | None:
     """The mmproj file beside a language model's: of its own type, else in float16, else the smallest."""
-    name, quant = _parts(file.stem)
-    beside = [other for other in file.parent.glob(f"{_PREFIX}*.gguf") if _parts(_without_prefix(other))[0] == name]
-    wanted = {quant: 0, "f16": 1}
-    return min(
-        beside, key=lambda other: (wanted.get(_parts(other.stem)[1], 2), other.stat().st_size, other.name), default=None
-    )
+    name, quant = _name_and_quant(file)
+
+    def order(other: Path) -> tuple[bool, bool, int]:
+        its = _name_and_quant(other)[1]
+        return its != quant, its != "f16", other.stat().st_size
+
+    beside = [other for other in file.parent.glob("*.gguf") if is_mmproj(other) and _name_and_quant(other)[0] == name]
+    return min(beside, key=order, default=None)
+
+
+def _name_and_quant(file: Path) -> tuple[str, str]:
+    """What the model of a file is called and how the file stores it, in lower case."""
+    found = _NAME.fullmatch(file.stem)
+    assert found is not None  # everything in it may be empty
+    return found[1].lower(), (found[2] or "").lower()
 
 
 def read_layout(mmproj: Path) -> ImageLayout | None:
     """How images are cut for a mmproj file, by its header; None for one that is not of a SmolVLM."""
-    from smolkit.models.gguf_header import read_header
-
     fields = read_header(mmproj).fields
     if fields.get("clip.projector_type") != PROJECTOR:
         return None
@@ -91,25 +92,15 @@ class Tower:
         """Features [tiles, tokens, width] of tiles [tiles, 3, side, side]."""
         found = np.empty((len(tiles), self.layout.tokens, self.width), np.float32)
         for row, tile in enumerate(tiles):
-            with self._chunk(tile) as chunk:
-                if self.api.mtmd_encode_chunk(self.context, chunk) != 0:
-                    raise RuntimeUnavailable(f"llama.cpp could not read an image ({take_errors() or 'no reason given'})")
-                pointer = self.api.mtmd_get_output_embd(self.context)
-                found[row] = np.ctypeslib.as_array(pointer, found[row].shape)
+            with tokenized(self.context, tile) as chunks:
+                # A slice, and an overview that is the same.
+                found[row] = encoded(self.context, next(filter(is_image, chunks)), self.width)
         return found
 
     def close(self) -> None:
         if self.context is not None:
             self.api.mtmd_free(self.context)
             self.context = None
-
-    @contextmanager
-    def _chunk(self, tile: NDArray[np.uint8]) -> Iterator[Any]:
-        """The tile as libmtmd's first chunk of an image: it makes a slice of it, and an overview that is the same."""
-        with tokenized(self.context, tile) as chunks:
-            chunk = next(chunk for chunk in chunks if is_image(chunk))
-            assert self.api.mtmd_input_chunk_get_n_tokens(chunk) == self.layout.tokens
-            yield chunk
 
 
 def open_context(file: Path, model: Any, **options: Any) -> Any:
@@ -145,8 +136,25 @@ def tokenized(context: Any, pixels: NDArray[np.uint8]) -> Iterator[list[Any]]:
 
 
 def is_image(chunk: Any) -> bool:
+    """Whether a chunk is of features, and not of text."""
     api = quiet_mtmd()
     return bool(api.mtmd_input_chunk_get_type(chunk) == api.MTMD_INPUT_CHUNK_TYPE_IMAGE)
+
+
+def text_ids(chunk: Any) -> list[int]:
+    """The tokens of a chunk of text."""
+    count = ctypes.c_size_t()
+    pointer = quiet_mtmd().mtmd_input_chunk_get_tokens_text(chunk, ctypes.byref(count))
+    return list(pointer[: count.value])
+
+
+def encoded(context: Any, chunk: Any, width: int) -> NDArray[np.float32]:
+    """The features [tokens, width] of a chunk of an image."""
+    api = quiet_mtmd()
+    if api.mtmd_encode_chunk(context, chunk) != 0:
+        raise RuntimeUnavailable(f"llama.cpp could not read an image ({take_errors() or 'no reason given'})")
+    shape = (api.mtmd_input_chunk_get_n_tokens(chunk), width)
+    return np.ctypeslib.as_array(api.mtmd_get_output_embd(context), shape).copy()
 
 
 class Entry(NamedTuple):

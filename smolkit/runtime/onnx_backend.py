@@ -18,14 +18,17 @@ from smolkit.errors import ModelError, RuntimeUnavailable
 from smolkit.models.resolve import resolve
 from smolkit.runtime.onnx_files import OnnxFiles, is_export
 from smolkit.runtime.onnx_sequences import Decoder, SeparateSequences, Sequences
+from smolkit.runtime.onnx_vision import Sight
 from smolkit.runtime.onnx_weights import GraphInMemory, graph_of, pick_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from smolkit.runtime.pictures import Picture
+
 
 class OnnxBackend:
-    """One ONNX graph: of an export, whose types are its own, or made of a model's weights."""
+    """One ONNX graph: of an export, whose types are its own, or made of a model's weights. Of a SmolVLM three."""
 
     name = "onnx"
     max_batch_tokens: int | None = None
@@ -43,6 +46,10 @@ class OnnxBackend:
         self.computes = computes
         decoder = Decoder(graph, threads=threads)
         self.vocab_size = decoder.vocab_size
+        self.images = files.vision.images if files.vision else None
+        self._sight = Sight(files.vision, self.vocab_size, threads=threads) if files.vision else None
+        if self._sight:
+            decoder.embed = self._sight.embed
         self.tokenizer = _tokenizer(files.tokenizer)
         self.ll_tokenizer = _ll_tokenizer(files, self.vocab_size)
         self.context_length = files.context_length
@@ -78,7 +85,9 @@ class OnnxBackend:
     def decode(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(ids, skip_special_tokens=False))
 
-    def prefill(self, prompts: Sequence[list[int]]) -> NDArray[np.float32]:
+    def prefill(self, prompts: Sequence[list[int]], pictures: Sequence[Sequence[Picture]] = ()) -> NDArray[np.float32]:
+        if self._sight and pictures:
+            prompts = self._sight.look(prompts, pictures)
         shared = common_prefix(prompts)
         if len(shared) < MIN_SHARED:
             shared = []
@@ -92,7 +101,7 @@ class OnnxBackend:
         return self.files.chat_template()
 
     def close(self) -> None:
-        del self._sequences
+        del self._sequences, self._sight
 
 
 def _tokenizer(file: Path) -> Any:

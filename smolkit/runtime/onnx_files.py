@@ -1,6 +1,7 @@
 """What an ONNX export is made of: the graph to run, and what the files beside it say about the model.
 
-Layouts: `DIR/model.onnx` (flat), `DIR/onnx/model*.onnx` (as transformers.js wants it), `DIR/PRECISION/model.onnx`.
+Layouts: `DIR/model.onnx` (flat), `DIR/onnx/model*.onnx` (as transformers.js wants it), `DIR/PRECISION/model.onnx`,
+and for a SmolVLM `DIR/onnx/decoder_model_merged*.onnx` with two more graphs beside each.
 Nothing here needs ONNX Runtime; of weights only the hash is looked at.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from smolkit.data.chat import ChatTemplate
+from smolkit.data.images import ImageLayout
 from smolkit.errors import ModelError, RuntimeUnavailable, nearest
 from smolkit.manifest import NAMES, prove, read_optional
 from smolkit.models import load_tokenizer
@@ -21,6 +23,35 @@ from smolkit.models import load_tokenizer
 _PATTERNS = ("model.onnx", "onnx/*.onnx", "*/model.onnx", "*.onnx")
 _SECOND_CHOICE = re.compile(r"f(p|loat)?16|wasm")
 _FUSED = b"GroupQueryAttention"
+DECODER = "decoder_model_merged"
+"""What names the decoder of a SmolVLM, in the layout that transformers.js wants."""
+
+
+@dataclass(frozen=True)
+class VisionFiles:
+    """The other graphs of a SmolVLM, and how images come into its prompts."""
+
+    embeddings: Path
+    tower: Path
+    images: ImageLayout
+    image_token: int
+
+    @classmethod
+    def beside(cls, decoder: Path, home: Path) -> VisionFiles:
+        """The files of the decoder's precision; `home` holds the configuration. Raises ModelError for a missing one."""
+        embeddings, tower = (sibling(decoder, name) for name in ("embed_tokens", "vision_encoder"))
+        missing = next((file for file in (embeddings, tower) if not file.is_file()), None)
+        if missing:
+            raise ModelError(f"no {missing.name} beside this graph", where=str(decoder), fix="Export the model again")
+        image_token = _json(home / "config.json").get("image_token_id")
+        if image_token is None:
+            raise ModelError("names no image_token_id", where=str(home / "config.json"), fix="Export the model again")
+        return cls(embeddings, tower, ImageLayout.read(home), image_token)
+
+
+def sibling(decoder: Path, name: str) -> Path:
+    """The graph of a SmolVLM that lies beside its decoder, of the same precision."""
+    return decoder.with_name(decoder.name.replace(DECODER, name))
 
 
 @dataclass(frozen=True)
@@ -35,6 +66,8 @@ class OnnxFiles:
     prompt_format: str | None
     fused: bool
     """Whether attention is one operator, which may write its keys and values in place."""
+    vision: VisionFiles | None = None
+    """None for a model that reads text alone."""
 
     @classmethod
     def find(cls, model: str | Path) -> OnnxFiles:
@@ -51,8 +84,11 @@ class OnnxFiles:
                 where=str(graph),
                 fix="Copy it from the model that was exported",
             )
-        prove(*_files(graph), tokenizer)
-        return cls._of(graph, tokenizer, homes, fused=_FUSED in graph.read_bytes())
+        vision = VisionFiles.beside(graph, tokenizer.parent) if DECODER in graph.name else None
+        others = [*_files(vision.embeddings), *_files(vision.tower)] if vision else []
+        prove(*_files(graph), *others, tokenizer)
+        found = cls._of(graph, tokenizer, homes, fused=_FUSED in graph.read_bytes())
+        return replace(found, vision=vision)
 
     @classmethod
     def beside(cls, directory: Path) -> OnnxFiles:
@@ -134,8 +170,9 @@ def onnx_file(model: str | Path) -> Path:
 
 
 def onnx_files(directory: Path) -> list[Path]:
-    """The graphs of an export directory, in the first layout that it has."""
-    return next((files for pattern in _PATTERNS if (files := sorted(directory.glob(pattern)))), [])
+    """The graphs of an export directory, in the first layout that it has; of a SmolVLM those of its decoder."""
+    found = next((files for pattern in _PATTERNS if (files := sorted(directory.glob(pattern)))), [])
+    return [file for file in found if DECODER in file.name] or found
 
 
 def _precision(file: Path) -> str:
@@ -161,7 +198,8 @@ def _config(home: Path) -> dict[str, Any]:
     """Context length and end tokens, by genai_config.json or else by transformers' files."""
     genai = _json(home / "genai_config.json").get("model", {})
     config, generation = _json(home / "config.json"), _json(home / "generation_config.json")
-    context = genai.get("context_length") or config.get("max_position_embeddings")
+    text = config.get("text_config") or config
+    context = genai.get("context_length") or text.get("max_position_embeddings")
     ends = [genai.get("eos_token_id"), generation.get("eos_token_id"), config.get("eos_token_id")]
     ids = next((one for one in ends if one is not None), None)
     if not context or ids is None:

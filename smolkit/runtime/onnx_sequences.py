@@ -8,7 +8,7 @@ with a cache of its own that every run returns longer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +31,23 @@ _ROOM = 256
 
 
 class Decoder:
-    """A session, and the shape of what goes in and out."""
+    """A session, and the shape of what goes in and out.
+
+    One that reads embeddings has them from `embed`, which whoever opens it sets: ids [rows, tokens] to states.
+    """
+
+    embed: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
     def __init__(self, graph: Path | GraphInMemory, *, threads: int | None = None):
         self.runtime: Any = require("onnxruntime", extra="onnx", why="running an ONNX file")
-        self.session = self._open(graph, threads)
+        self._arrays: list[Any] = []
+        self.session = open_graph(graph, threads, self._arrays)
         inputs = {one.name: one for one in self.session.get_inputs()}
         outputs = {one.name: one for one in self.session.get_outputs()}
         self.past = [name for name in inputs if name.startswith("past_key_values.")]
         self.present = [name.replace("past_key_values", "present") for name in self.past]
-        missing = [name for name in ("input_ids",) if name not in inputs]
+        self.reads = "inputs_embeds" if "inputs_embeds" in inputs else "input_ids"
+        missing = [name for name in (self.reads,) if name not in inputs]
         missing += [name for name in ("logits", *self.present) if name not in outputs]
         if missing or not self.past:
             raise ModelError(
@@ -63,26 +70,36 @@ class Decoder:
         self.vocab_size = int(outputs["logits"].shape[-1])
         self.one = self.runtime.OrtValue.ortvalue_from_numpy(np.array(1, np.int64))
 
-    def _open(self, graph: Path | GraphInMemory, threads: int | None) -> Any:
-        options = self.runtime.SessionOptions()
-        options.log_severity_level = _QUIET
-        options.intra_op_num_threads = threads or 0
-        options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_MICROSECONDS)
-        content: str | bytes = str(graph)
-        if isinstance(graph, GraphInMemory):
-            content = graph.content
-            # The session reads them where they are, as long as these values live.
-            self._arrays = [self.runtime.OrtValue.ortvalue_from_numpy(array) for array in graph.arrays.values()]
-            options.add_external_initializers(list(graph.arrays), self._arrays)
-        try:
-            return self.runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as exc:  # its errors have no common class below Exception
-            line = str(exc).strip().partition("\n")[0] or type(exc).__name__
-            raise ModelError(
-                f"ONNX Runtime cannot load this file ({line})",
-                where=_name(graph),
-                fix="It is cut short, or weights beside it are missing",
-            ) from exc
+    def states(self, ids: NDArray[np.int64]) -> NDArray[Any]:
+        """What the input `reads` is given for ids [rows, tokens]."""
+        return ids if self.reads == "input_ids" else self.embed(ids)
+
+
+def open_graph(graph: Path | GraphInMemory, threads: int | None, arrays: list[Any] | None = None) -> Any:
+    """A session on the CPU. Raises ModelError in one line where it does not load.
+
+    `arrays` gets the weights of a graph in memory: the session reads them where they are, as long as they live.
+    """
+    runtime: Any = require("onnxruntime", extra="onnx", why="running an ONNX file")
+    options = runtime.SessionOptions()
+    options.log_severity_level = _QUIET
+    options.intra_op_num_threads = threads or 0
+    options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_MICROSECONDS)
+    content: str | bytes = str(graph)
+    if isinstance(graph, GraphInMemory):
+        content = graph.content
+        assert arrays is not None
+        arrays += [runtime.OrtValue.ortvalue_from_numpy(array) for array in graph.arrays.values()]
+        options.add_external_initializers(list(graph.arrays), arrays)
+    try:
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # its errors have no common class below Exception
+        line = str(exc).strip().partition("\n")[0] or type(exc).__name__
+        raise ModelError(
+            f"ONNX Runtime cannot load this file ({line})",
+            where=_name(graph),
+            fix="It is cut short, or weights beside it are missing",
+        ) from exc
 
 
 def _name(graph: Path | GraphInMemory) -> str:
@@ -140,7 +157,8 @@ class Sequences:
         count, new = ids.shape
         ends = np.array(self.lengths[first : first + count]) + new
         binding = self._binding(first, count)
-        binding.bind_cpu_input("input_ids", ids)
+        states = self.decoder.states(ids)
+        binding.bind_cpu_input(self.decoder.reads, states)
         binding.bind_cpu_input("attention_mask", (np.arange(ends.max()) < ends[:, None]).astype(np.int64))
         shape = (count, 1, self.decoder.vocab_size)
         binding.bind_output("logits", "cpu", 0, np.float32, shape, logits.ctypes.data)
@@ -223,7 +241,7 @@ class SeparateSequences:
         decoder = self.decoder
         before = cache[0].shape()[2]
         feed = {
-            "input_ids": np.array([ids], np.int64),
+            decoder.reads: decoder.states(np.array([ids], np.int64)),
             "attention_mask": np.ones((1, before + len(ids)), np.int64),
             "position_ids": np.arange(before, before + len(ids), dtype=np.int64)[None],
             "num_logits_to_keep": np.array(1, np.int64),

@@ -73,10 +73,14 @@ def graph_of(directory: Path, kind: str = "float32") -> GraphInMemory:
     from smolkit.export.onnx_file import in_memory
     from smolkit.export.onnx_model import check_llama, eight_bits, layer_weights
     from smolkit.models import load_model
+    from smolkit.models.vision import is_vision
 
     require("onnx", extra="onnx", why="running a model in ONNX Runtime")
     with _one_thread():
         model = load_model(directory, dtype=torch.float32)
+        if is_vision(model.config):
+            fix = "Export it with --target webgpu and run that, or give --runtime torch"
+            raise ModelError("ONNX Runtime runs a SmolVLM from an export only", where=str(directory), fix=fix)
         check_llama(model.config)
         weights = layer_weights(model, eight_bits(model) if kind == "int8" else {})
     content, arrays = in_memory(llama_graph(Shape.of(model.config), weights, np.float32))

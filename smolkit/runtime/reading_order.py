@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, median
 
 Point = tuple[float, float]
+Corners = tuple[Point, Point, Point, Point]
+"""Top left, top right, bottom right, bottom left, in pixels."""
 
 SAME_LEVEL = 0.5
 """Pieces whose centres differ by less than this share of their height stand on one line."""
@@ -25,10 +28,10 @@ _UPRIGHT = 3
 
 @dataclass(frozen=True)
 class Piece:
-    """A text and the corners of its box, in pixels: top left, top right, bottom right, bottom left."""
+    """A text and the corners of its box."""
 
     text: str
-    corners: tuple[Point, Point, Point, Point]
+    corners: Corners
 
     @property
     def width(self) -> float:
@@ -110,7 +113,7 @@ def _same_line(line: Sequence[_Placed], piece: _Placed) -> bool:
 
 def _joined(line: Sequence[_Placed]) -> str:
     text = line[0].text
-    for before, piece in zip(line, line[1:], strict=False):
+    for before, piece in pairwise(line):
         wide = piece.left - before.right > COLUMN_GAP * (before.height + piece.height) / 2
         text += (BETWEEN_COLUMNS if wide else BETWEEN_WORDS) + piece.text
     return text

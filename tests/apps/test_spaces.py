@@ -23,7 +23,7 @@ def test_the_space_header_names_what_is_in_the_folder(name: str) -> None:
     assert (folder / fields["app_file"]).is_file()
     assert len(fields["short_description"]) <= 60
     assert f"smolkit demo {name}" in body
-    extras = "smolkit[apps,bundled,gguf]" if "models" in fields else "smolkit[apps]"
+    extras = "smolkit[apps,bundled,gguf" if "models" in fields else "smolkit[apps]"
     assert (folder / "requirements.txt").read_text().startswith(extras)
 
 

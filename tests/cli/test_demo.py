@@ -159,9 +159,32 @@ def test_an_example_that_the_app_refuses_is_one_line() -> None:
         _report(answers(), as_json=False)
 
 
-def test_the_help_of_a_demo_imports_nothing_heavy() -> None:
+def test_the_models_of_the_vision_demo_go_into_its_space_those_for_ocr_last(tmp_path: Path) -> None:
+    for name, kind in (("vlm", "smolvlm"), ("receipts", "llama")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"model_type": kind}))
+    space, models = tmp_path / "space", ("--model", str(tmp_path / "vlm"), "--ocr-model", str(tmp_path / "receipts"))
+    assert cli.run(["demo", "vision", *models, "--space", str(space)]) == 0
+    assert {"app.py", "model/vlm/config.json", "model/receipts/config.json"} <= files(space)
+    assert manifest.read(space).details["models"] == ["model/vlm", "model/receipts"]
+
+
+def test_a_vision_demo_without_models_is_a_space_that_finds_them_itself(tmp_path: Path) -> None:
+    assert cli.run(["demo", "vision", "--space", str(tmp_path / "space")]) == 0
+    assert not any(name.startswith("model/") for name in files(tmp_path / "space"))
+    assert "models" not in manifest.read(tmp_path / "space").details
+
+
+def test_an_unknown_model_of_the_vision_demo_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("gradio", reason="a demo is a Gradio page: pip install 'smolkit[apps]'")
+    assert "Did you mean 'smolvlm-256m-instruct'?" in error(capsys, "vision", "--model", "smolvlm-256-instruct")
+    assert "Did you mean 'llama.cpp'?" in error(capsys, "vision", "--ocr-model", "bundled,llamacpp")
+
+
+@pytest.mark.parametrize("name", ["extraction", "vision"])
+def test_the_help_of_a_demo_imports_nothing_heavy(name: str) -> None:
     code = "import sys; from smolkit import cli; cli.run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
-    command = [sys.executable, "-c", code, "demo", "extraction", "--help"]
+    command = [sys.executable, "-c", code, "demo", name, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "--space" in done.stdout
     assert not {"gradio", "gradio_client", "torch", "transformers", "llama_cpp"} & set(done.stderr.split())
@@ -174,4 +197,16 @@ def test_the_check_answers_every_example(capsys: pytest.CaptureFixture[str]) -> 
     assert cli.run(["demo", "extraction", "--runtime", "llama.cpp", "--check", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) >= 6
+    assert all(row["new_tokens"] > 0 and row["seconds"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_check_of_the_vision_demo_reads_every_page_by_ocr_where_no_model_sees(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("gradio", reason="a demo is a Gradio page: pip install 'smolkit[apps]'")
+    pytest.importorskip("rapidocr_onnxruntime", reason="reads the text: pip install 'smolkit[vision]'")
+    assert cli.run(["demo", "vision", "--model", "bundled,llama.cpp", "--check", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["example"] for row in rows] == ["Receipt, ocr", "Invoice, ocr", "Ticket, ocr"]
     assert all(row["new_tokens"] > 0 and row["seconds"] > 0 for row in rows)

@@ -54,7 +54,7 @@ def test_a_model_is_trained_and_its_figures_are_json(
     assert run(["extract", "--model", str(out), "--template", '{"a": ""}', str(tmp_path / "rows.jsonl")]) == 0
 
 
-@pytest.mark.parametrize("task", ["extractoin", "vision"])
+@pytest.mark.parametrize("task", ["extractoin", "speech"])
 def test_an_unknown_task_is_one_line(task: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["finetune", "--task", task]) == 2
     assert capsys.readouterr().err.startswith(f"smolkit: unknown task '{task}'.")

@@ -177,7 +177,7 @@ RUNS = {
     "a misspelt shipped recipe": (
         ["smoke/extraction-dem"],
         "no recipe file 'smoke/extraction-dem', and none shipped under that name."
-        " Did you mean 'smoke/extraction-demo'? Known: …smoke/pretrain-135m.",
+        " Did you mean 'smoke/extraction-demo'? Known: …smoke/vision.",
     ),
     "a misspelt override": (
         ["good.yaml", "--set", "optimizer.lrr=1"],
@@ -193,7 +193,7 @@ RUNS = {
     ),
     "an unknown task": (
         ["--task", "extractoin"],
-        "unknown task 'extractoin'. Did you mean 'extraction'? Known: chat, dpo, extraction.",
+        "unknown task 'extractoin'. Did you mean 'extraction'? Known: chat, dpo, extraction, vision.",
     ),
     "a misspelt model": (
         ["good.yaml", "--set", "model=bundeld"],
@@ -331,7 +331,7 @@ def test_templates(fails: Fails, tmp_path: Path, template: str) -> None:
 
 
 TEXTS = {
-    "no template": (["text.txt"], "text.txt: a text needs a template. Add --template FILE."),
+    "no template": (["text.txt"], "text.txt: a text or an image needs a template. Add --template FILE."),
     "a misspelt file": (
         ["txt.txt", "--template", '{"a": ""}'],
         "txt.txt: cannot be read (No such file or directory). Did you mean text.txt?",

@@ -17,7 +17,7 @@ from smolkit.models.device import pick_dtype
 def fake_export(root: Path, source: str) -> Path:
     """Files of the right names; what is in them is not looked at when they are found."""
     for target, quant, files in (
-        ("gguf", "q4_k_m", ["tiny-q4_k_m.gguf"]),
+        ("gguf", "q4_k_m", ["tiny-q4_k_m.gguf", "mmproj-tiny-f16.gguf"]),
         ("onnx", "q4", ["model.onnx", "model.onnx.data"]),
         ("webgpu", "fp32", ["onnx/model.onnx", "onnx/model.onnx_data"]),
     ):

@@ -14,9 +14,10 @@ from smolkit.export.blocks import Blocks
 onnx = pytest.importorskip("onnx", reason="pip install 'smolkit[onnx]'")
 ort = pytest.importorskip("onnxruntime", reason="pip install 'smolkit[onnx]'")
 
-from smolkit.export.graph import Graph, Shape, llama_graph  # noqa: E402
+from smolkit.export.graph import Shape, llama_graph  # noqa: E402
 from smolkit.export.graph_edits import embedding, linears, replace_linears, tensor_types, to_float16  # noqa: E402
 from smolkit.export.onnx_file import write_graph  # noqa: E402
+from smolkit.export.onnx_graph import Graph  # noqa: E402
 
 SHAPE = Shape(
     layers=2, hidden=64, heads=4, kv_heads=2, head_dim=16, vocab=96, context=64, epsilon=1e-5, rope_theta=10_000.0

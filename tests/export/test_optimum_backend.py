@@ -19,9 +19,9 @@ ort = pytest.importorskip("onnxruntime", reason="pip install 'smolkit[onnx]'")
 
 from smolkit.export import optimum_backend  # noqa: E402
 from smolkit.export.blocks import Blocks  # noqa: E402
-from smolkit.export.graph import Graph  # noqa: E402
 from smolkit.export.graph_edits import embedding, linears, replace_linears, to_float16  # noqa: E402
 from smolkit.export.onnx_file import write_graph  # noqa: E402
+from smolkit.export.onnx_graph import Graph  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

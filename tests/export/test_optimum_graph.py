@@ -17,9 +17,9 @@ ort = pytest.importorskip("onnxruntime", reason="pip install 'smolkit[onnx]'")
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-from smolkit.export.graph import Graph  # noqa: E402
 from smolkit.export.graph_edits import embedding, linears  # noqa: E402
 from smolkit.export.onnx_file import write_graph  # noqa: E402
+from smolkit.export.onnx_graph import Graph  # noqa: E402
 from smolkit.export.optimum_graph import load_graph  # noqa: E402
 
 HEADS, SIZE, HIDDEN, VOCAB = 2, 8, 16, 80

@@ -67,16 +67,7 @@ def template_editor(template: dict[str, Any], verbatim: bool) -> Editor:
     """The editor with a template in it; `proposal` is what its button starts."""
     with gr.Row():
         with gr.Column():
-            source = gr.Code(
-                pretty(template),
-                language="json",
-                label="Template",
-                elem_id="template",
-                max_lines=18,
-                wrap_lines=True,
-                buttons=[],
-            )
-            status = gr.HTML(template_remark(pretty(template)), elem_id="template-status")
+            source = template_code(template)
             with gr.Row():
                 propose = gr.Button("Make a template from this text", size="sm", elem_id="propose", min_width=200)
                 stop = gr.Button("Stop", size="sm", elem_id="stop-propose", min_width=80, interactive=False)
@@ -87,14 +78,30 @@ def template_editor(template: dict[str, Any], verbatim: bool) -> Editor:
                 label="Copy word for word",
                 info='Fields written "" may then hold words of the text only, as verbatim-string fields always do.',
             )
-            with gr.Accordion("What a template may hold", open=False):
-                gr.Markdown(types_list(), elem_id="types")
-            _schema_input(source)
-    source.change(template_remark, source, status, **QUIET)
+            template_help(source)
     return Editor(source, switch, propose, stop, line)
 
 
-def _schema_input(template: gr.Code) -> None:
+def template_code(template: dict[str, Any], max_lines: int = 18) -> gr.Code:
+    """A template to be changed, with the remark under it; of more than so many lines it scrolls."""
+    source = gr.Code(
+        pretty(template),
+        language="json",
+        label="Template",
+        elem_id="template",
+        max_lines=max_lines,
+        wrap_lines=True,
+        buttons=[],
+    )
+    status = gr.HTML(template_remark(pretty(template)), elem_id="template-status")
+    source.change(template_remark, source, status, **QUIET)
+    return source
+
+
+def template_help(template: gr.Code) -> None:
+    """What a template may hold, and where one can come from, to be unfolded."""
+    with gr.Accordion("What a template may hold", open=False):
+        gr.Markdown(types_list(), elem_id="types")
     with gr.Accordion("Begin from a JSON Schema", open=False):
         schema = gr.Code(language="json", label="JSON Schema", elem_id="schema", lines=4, max_lines=12, buttons=[])
         convert = gr.Button("Make the template", size="sm")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -41,7 +41,7 @@ def add_endpoints(answers: Answers) -> None:
         name = answers.models.find(model)
         found = answers.run(Question(text, read_request(text, template), bool(verbatim)), name)
         spans = {path: list(span) for path, span in found.spans.items()}
-        return found.output or {}, spans, found.scores, statistics(found, name, answers.models.computes(name))
+        return sendable(found.output or {}), spans, found.scores, statistics(found, name, answers.models.computes(name))
 
     def propose(text: str, model: str = "") -> str:
         """Propose a template for texts like this one, to be read and changed before it is used.
@@ -75,18 +75,30 @@ def add_endpoints(answers: Answers) -> None:
         question = Question(text, read_request(text, template), bool(verbatim))
         right = read_reference(reference, question.template)
         *_, sides = compare_models(question, pick_models(models, answers), answers, None)
-        return results(question, sides, right)
+        return sendable(results(question, sides, right))
 
     def models() -> list[str]:
         """The names of the models here; the first is the one that answers where none is named."""
         return answers.models.names
 
     for function in (extract, propose, compare):
-        gr.api(_in_one_line(function), api_name=function.__name__, **ONE_AT_A_TIME)
+        gr.api(in_one_line(function), api_name=function.__name__, **ONE_AT_A_TIME)
     gr.api(models, api_name="models", queue=False)
 
 
-def _in_one_line(function: Callable[P, ResultT]) -> Callable[P, ResultT]:
+def sendable(value: Any) -> Any:
+    """The value, null in place of integers of more than 64 bits, which Gradio cannot send.
+
+    A model that writes the same digit over and over makes such a number.
+    """
+    if isinstance(value, dict):
+        return {key: sendable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [sendable(item) for item in value]
+    return None if isinstance(value, int) and value.bit_length() > 63 else value
+
+
+def in_one_line(function: Callable[P, ResultT]) -> Callable[P, ResultT]:
     """The function, with what the caller can mend as Gradio's error, without a traceback."""
 
     @wraps(function)

@@ -51,10 +51,20 @@ def marked_text(text: str, extraction: Extraction) -> str:
     return (
         f'<div class="marks"><style>{_emphasis(numbers.values())}</style>'
         f"{_legend(numbers, extraction.spans)}"
-        '<div class="reading"><div class="source" tabindex="0" role="region" aria-label="The text with its values">'
-        f'{body}</div><p class="card">Point at a mark, or go to it with the Tab key, to see its value.</p></div>'
+        f'<div class="reading">{_source(body)}'
+        '<p class="card">Point at a mark, or go to it with the Tab key, to see its value.</p></div>'
         f"{_elsewhere(elsewhere)}</div>"
     )
+
+
+def plain_text(text: str) -> str:
+    """The text before anything is known of it, as HTML."""
+    return f'<div class="marks">{_source(html.escape(text))}</div>'
+
+
+def _source(body: str) -> str:
+    label = "The text with its values"
+    return f'<div class="source" tabindex="0" role="region" aria-label="{label}">{body}</div>'
 
 
 def _mark(piece: Segment, numbers: Mapping[str, int], notes: Mapping[str, str], anchors: set[int]) -> str:

@@ -34,8 +34,8 @@ class Job:
     line: gr.HTML
 
 
-def wire_jobs(jobs: Sequence[Job], turns: Turns) -> None:
-    """Wire the jobs of one page, of which one runs at a time."""
+def wire_jobs(jobs: Sequence[Job], turns: Turns, **options: Any) -> None:
+    """Wire the jobs of one page, of which one runs at a time; `options` are those of their events."""
     for job in jobs:
         wire(
             job.start,
@@ -49,6 +49,7 @@ def wire_jobs(jobs: Sequence[Job], turns: Turns) -> None:
             show_progress="minimal",
             show_progress_on=job.line,
             **ONE_AT_A_TIME,
+            **options,
         )
 
 

@@ -161,7 +161,7 @@ class Run:
 
     @property
     def kind(self) -> str:
-        """pretraining, or the task of a fine-tuning run: extraction, chat, dpo; else training."""
+        """pretraining, or the task of a fine-tuning run: extraction, chat, dpo, vision; else training."""
         task = self.record.recipe.get("task")
         if isinstance(task, str):
             return task

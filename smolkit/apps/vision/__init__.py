@@ -1,0 +1,1 @@
+"""The parts of the vision app: pages and endpoints that read images."""
