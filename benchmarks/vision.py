@@ -167,7 +167,7 @@ def data_set(prepared: Any) -> Any:
     from smolkit.train.vision_rows import read_source
 
     [source] = prepared.recipe.data.train
-    read = read_source(source, prepared.recipe)
+    read: Any = read_source(source, prepared.recipe)
     rows = [read[number] for number in order_of(prepared)]
     prompt_format = get_format(prepared.prompt_format)
     columns = {

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _COLUMNS = ("runtime", "precision", "F1", "size in MB", "documents/s", "new tokens/s", "memory in MB")
+_NO_MODELS = ("model_wasm", "vision_encoder", "embed_tokens")
+"""How graphs begin that are none of their own: one for WebAssembly reads the weights of another and computes the same;
+the others belong to the decoder of a SmolVLM beside them."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,7 @@ def exported_files(directory: Path) -> Iterator[Side]:
     models = (file for file in directory.rglob("*.gguf") if not is_mmproj(file))
     for file in sorted(models, key=lambda path: path.stat().st_size):
         yield Side("llama.cpp", file.stem.rpartition("-")[2], str(file), file.stat().st_size)
-    # Graphs for WebAssembly read the weights of another one, and compute the same.
-    graphs = (file for file in directory.rglob("*.onnx") if not file.name.startswith("model_wasm"))
+    graphs = (file for file in directory.rglob("*.onnx") if not file.name.startswith(_NO_MODELS))
     for file in sorted(graphs):
         size = sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*"))
         yield Side("onnx", _precision(file, directory), str(file), size)

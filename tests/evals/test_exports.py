@@ -13,6 +13,8 @@ from smolkit.evals.exports import Scored, Side, find_sides, score_sides, write_r
 from smolkit.manifest import EXPORT_MANIFEST, Manifest, Source, write
 from smolkit.models.device import pick_dtype
 
+SMOLVLM = ("vision_encoder", "embed_tokens", "decoder_model_merged")
+
 
 def fake_export(root: Path, source: str) -> Path:
     """Files of the right names; what is in them is not looked at when they are found."""
@@ -20,6 +22,7 @@ def fake_export(root: Path, source: str) -> Path:
         ("gguf", "q4_k_m", ["tiny-q4_k_m.gguf", "mmproj-tiny-f16.gguf"]),
         ("onnx", "q4", ["model.onnx", "model.onnx.data"]),
         ("webgpu", "fp32", ["onnx/model.onnx", "onnx/model.onnx_data"]),
+        ("webgpu-vision", "q8", [f"onnx/{part}_quantized.onnx" for part in SMOLVLM]),
     ):
         for file in files:
             (root / target / file).parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +36,7 @@ def fake_export(root: Path, source: str) -> Path:
 def test_files_are_found_with_their_precision_and_whole_size(tmp_path: Path) -> None:
     sides = find_sides(fake_export(tmp_path, "gone"))
     found = {(side.runtime, side.precision): side.size for side in sides}
-    assert found == {("llama.cpp", "q4_k_m"): 10, ("onnx", "q4"): 20, ("onnx", "fp32"): 20}
+    assert found == {("llama.cpp", "q4_k_m"): 10, ("onnx", "q4"): 20, ("onnx", "fp32"): 20, ("onnx", "q8"): 10}
 
 
 def test_the_source_comes_first_where_it_is_still_there(tmp_path: Path, bundled: Path) -> None:

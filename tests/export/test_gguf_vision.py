@@ -15,7 +15,7 @@ import torch
 from smolkit import manifest
 from smolkit.data.images import ImageLayout
 from smolkit.errors import GateError, ModelError
-from smolkit.export import gate, mmproj
+from smolkit.export import cards, gate, mmproj
 from smolkit.export.check import check_directory
 from smolkit.export.mmproj_gate import MmprojGate
 from smolkit.export.report import ExportReport, FileReport
@@ -62,6 +62,14 @@ def test_the_card_and_the_modelfile_name_both(exported: tuple[Path, ExportReport
     lines = (out / "Modelfile").read_text().splitlines()
     assert lines[1:3] == ["FROM ./tiny-q8_0.gguf", "FROM ./mmproj-tiny-f16.gguf"]
     assert lines[3].startswith('TEMPLATE """<|im_start|>')
+
+
+def test_ollama_writes_turns_as_the_hub_s_smolvlms_do(exported: tuple[Path, ExportReport]) -> None:
+    _, report = exported
+    template = "<|im_start|>{% for message in messages %}{{ message['role'] | capitalize }}...<end_of_utterance>\n"
+    text = cards.modelfile(replace(report, prompt_format=None), chat_template=template, context=2048)
+    assert 'TEMPLATE """<|im_start|>User: {{ .Prompt }}<end_of_utterance>\nAssistant:"""' in text
+    assert 'PARAMETER stop "<end_of_utterance>"' in text
 
 
 def test_every_file_looked_at_images(exported: tuple[Path, ExportReport]) -> None:

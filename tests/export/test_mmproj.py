@@ -93,19 +93,23 @@ def test_the_file_says_how_images_are_cut(vlm: Any, layout: ImageLayout, tmp_pat
         assert mtmd.read_layout(file) == given
 
 
-@pytest.fixture(scope="module")
-def tower_of_25() -> tuple[Any, ImageLayout]:
+@pytest.fixture(scope="module", params=["SmolVLM", "Idefics3"])
+def tower_of_25(request: pytest.FixtureRequest) -> tuple[Any, ImageLayout]:
     """25 patches a side of 14 pixels, and ten pixels that nobody reads; features as wide as those of `vlm`."""
-    from transformers import LlamaConfig, SmolVLMConfig, SmolVLMForConditionalGeneration
+    import transformers
 
     torch.manual_seed(0)
-    text = LlamaConfig(vocab_size=8, hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    text = {
+        "model_type": "llama", "vocab_size": 8, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 8, "pad_token_id": 0,
+    }  # fmt: skip
     vision = {
         "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
         "image_size": 360, "patch_size": 14,
     }  # fmt: skip
-    config = SmolVLMConfig(text_config=text.to_dict(), vision_config=vision, scale_factor=5, image_token_id=5)
-    model = SmolVLMForConditionalGeneration(config).eval()
+    kind = getattr(transformers, f"{request.param}Config")
+    config = kind(text_config=text, vision_config=vision, scale_factor=5, image_token_id=5, pad_token_id=0)
+    model = getattr(transformers, f"{request.param}ForConditionalGeneration")(config).eval()
     torch.nn.init.normal_(model.model.vision_model.embeddings.position_embedding.weight)
     return model, ImageLayout(tile=360, tokens=25, longest_edge=1440, split=True)
 

@@ -21,7 +21,7 @@ MAX_PIXELS = 40_000_000
 """Pixels of an image, which a small file can claim any number of."""
 MAX_QUESTION = 1_000
 """Characters of a question."""
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """Of Pillow's formats those that cameras and screens make; some of the others run programs."""
 
 VISION, OCR = "vision", "ocr"

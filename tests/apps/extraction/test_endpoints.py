@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
 pytest.importorskip("mcp", reason="the protocol: pip install 'smolkit[apps]'")
 
+from smolkit.apps.extraction.endpoints import sendable
 from smolkit.apps.hosting import load_app
 from smolkit.apps.models import Choice, Given, Models
 
@@ -81,3 +82,11 @@ def test_what_a_tool_cannot_do_is_one_line(ask: Ask) -> None:
     assert found.isError
     assert "total: unknown type 'nmber'. Did you mean 'number'?" in found.content[0].text
     assert "Traceback" not in found.content[0].text
+
+
+def test_what_gradio_cannot_send_is_null() -> None:
+    most = 2**63 - 1
+    assert sendable({"a": [most, most + 1, -most, -(10**500)], "b": {"c": True, "d": 1.5, "e": "9" * 99}}) == {
+        "a": [most, None, -most, None],
+        "b": {"c": True, "d": 1.5, "e": "9" * 99},
+    }

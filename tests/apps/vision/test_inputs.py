@@ -89,9 +89,9 @@ def test_what_is_no_base64_is_refused_in_one_line(image: object, line: str) -> N
 
 def test_a_page_without_an_image_or_with_one_that_was_deleted_says_so(tmp_path: Path) -> None:
     for upload in (None, {}, {"path": None, "url": "data:image/png;base64,"}):
-        with pytest.raises(DataError, match="no image was chosen. Upload or paste one, or choose an example"):
+        with pytest.raises(DataError, match=r"no image was chosen\. Upload or paste one, or choose an example"):
             read_upload(upload)
-    with pytest.raises(DataError, match="the image is no longer here. Send it again"):
+    with pytest.raises(DataError, match=r"the image is no longer here\. Send it again"):
         read_upload({"path": str(tmp_path / "gone.png")})
 
 
@@ -113,5 +113,5 @@ def test_a_question_that_is_none_is_refused_in_one_line(question: object, line: 
 def test_an_image_is_read_by_a_model_that_sees_where_there_is_one() -> None:
     assert [check_way("", can_see=can_see) for can_see in (True, False)] == ["vision", "ocr"]
     assert check_way("ocr", can_see=True) == "ocr"
-    with pytest.raises(DataError, match="an image is not read by 'orc'. Did you mean 'ocr'?"):
+    with pytest.raises(DataError, match=r"an image is not read by 'orc'\. Did you mean 'ocr'\?"):
         check_way("orc", can_see=True)

@@ -31,6 +31,7 @@ def test_a_model_sees_by_its_name_its_configuration_or_the_files_beside_it(tmp_p
     assert [sees(model) for model in blind] == [False] * 5
 
 
+@pytest.mark.slow
 def test_an_export_for_the_browser_sees_where_its_model_does(vlm_export: Path) -> None:
     assert sees(str(vlm_export))
 
