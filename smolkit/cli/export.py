@@ -151,22 +151,31 @@ def _calibration_rows(path: Path) -> list[Row | str]:
 
 def _task_scorer(data: Path, documents: int) -> TaskScorer:
     """Micro F1 Levenshtein of a model on the same rows, in torch float32 or in the runtime of an exported file."""
-    from smolkit.data.rows import read_rows
-    from smolkit.errors import DataError
+    from smolkit.data.rows import load_values, validate_rows
+    from smolkit.data.vision_rows import shows_images, validate_vision_rows
+    from smolkit.errors import DataError, locate
     from smolkit.evals.run import evaluate_model
+    from smolkit.evals.vision import see
     from smolkit.export.gate import TaskScore
     from smolkit.runtime import open_extractor
 
-    found = read_rows(data)
+    values = load_values(data)
+    seen = shows_images(values)
+    found: list[Any] = validate_vision_rows(values, data) if seen else validate_rows(values, data)
     if len(found) < documents:
         raise DataError(f"holds {len(found)} rows, and the gate needs {documents}", where=str(data))
     rows = [found[at * len(found) // documents] for at in range(documents)]
+    for row in rows if seen else ():
+        if row.template is None:
+            what = "the gate scores filled templates, and this row asks a question"
+            raise DataError(what, where=locate(data, row.line, "messages"))
 
     def score(model: Path, prompt_format: str | None) -> TaskScore:
         dtype = "float32" if model.is_dir() else "auto"  # an exported file has types, and a runtime, of its own
         with open_extractor(model, dtype=dtype, prompt_format=prompt_format) as extractor:
-            measured = evaluate_model(extractor, rows)
-        return TaskScore(measured.result.corpus.micro.f1, len(rows))
+            result = see(extractor, rows).scores.fields if seen else evaluate_model(extractor, rows).result
+        assert result is not None
+        return TaskScore(result.corpus.micro.f1, len(rows))
 
     return score
 

@@ -1,6 +1,6 @@
 """Scores short answers - to questions, or captions - against the accepted ones, and says which came out worst.
 
-How near two texts are is the business of `smolkit.evals.anls`; which model gave the answers is not known here.
+How near two texts are is the business of `smolkit.extraction.anls`; which model gave the answers is not known here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from smolkit.evals.anls import anls, is_exact
+from smolkit.extraction.anls import anls, is_exact
 from smolkit.extraction.metric import Tally, bootstrap_f1
 
 NAME = "ANLS"

@@ -30,6 +30,8 @@ WINDOW_TOKENS = 2048
 OVERLAP_TOKENS = 128
 _CLOSING_TOKENS = 256
 """Room behind the token budget, in which an answer that used it up is brought to its end."""
+_IMAGES = 16
+"""Requests whose images are cut at the same time: one of seventeen tiles takes 13 MB."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class Extractor:
         """Fill many templates, in batches of like length; results come in the order of the requests."""
         chosen = Options(**options)
         remaining = iter(requests)
-        while chunk := list(islice(remaining, 8 * self.backend.max_batch)):
+        seen = any(request.image is not None for request in requests)
+        while chunk := list(islice(remaining, _IMAGES if seen else 8 * self.backend.max_batch)):
             yield from self._run(chunk, chosen)
 
     def follow(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from smolkit.data.vision_rows import VisionRow
-from smolkit.evals.anls import anls, is_exact
+from smolkit.extraction.anls import anls, is_exact
 from smolkit.extraction.metric import aggregate, score
 from smolkit.runtime.asking import Asked, answer_all
 from smolkit.runtime.extractor import Extractor, Request

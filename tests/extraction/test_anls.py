@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolkit.evals.anls import anls, is_exact
+from smolkit.extraction.anls import anls, is_exact
 
 WORDS = st.text("abcAB 1.", max_size=8)
 ANSWERS = st.lists(WORDS, min_size=1, max_size=3)
