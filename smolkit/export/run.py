@@ -85,7 +85,7 @@ def export(
             model, name=name, prompt_format=prompt_format, adapter=adapter, score_task=score_task, progress=progress
         )
         if source.vision:
-            _check_sight(list(loaded.values()))
+            loaded = _that_see(loaded, progress)
         request = Request(source, quants, **choices)
         finished = []
         for target in loaded.values():
@@ -100,17 +100,24 @@ def export(
         if len(loaded) > 1:
             seconds = {one.report.target: round(one.seconds, 1) for one in finished}
             scores = {one.report.target: one.report.scores() for one in finished}
-            manifest = _manifest("exports", source, scores=scores, details={"targets": list(names), "seconds": seconds})
-            write_manifest(staging, manifest, name=EXPORT_MANIFEST)
+            details = {"targets": list(loaded), "seconds": seconds}
+            write_manifest(staging, _manifest("exports", source, scores=scores, details=details), name=EXPORT_MANIFEST)
     return finished
 
 
-def _check_sight(targets: Sequence[Target]) -> None:
-    """Raise SmolkitError for a target that has no layout for a model that reads images."""
-    blind = next((target.name for target in targets if not target.sees), None)
-    if blind:
+def _that_see(loaded: dict[str, Target], progress: Callable[[str], None]) -> dict[str, Target]:
+    """The targets that have a layout for a model that reads images; of all targets those, and the others are named.
+
+    Raises SmolkitError where one without such a layout was asked for by its name.
+    """
+    seeing = {name: target for name, target in loaded.items() if target.sees}
+    blind = [name for name in loaded if name not in seeing]
+    if blind and len(loaded) < len(TARGETS):
         fix = f"Take {' or '.join(name for name in TARGETS if TARGETS.load(name).sees)}"
-        raise SmolkitError(f"the target {blind} has no layout for a SmolVLM", fix=fix)
+        raise SmolkitError(f"the target {blind[0]} has no layout for a SmolVLM", fix=fix)
+    for name in blind:
+        progress(f"{name} is left out: it has no layout for a SmolVLM")
+    return seeing
 
 
 @contextmanager

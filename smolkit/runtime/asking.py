@@ -59,9 +59,7 @@ def follow(
         yield Said(text, answer.truncated, len(answer.prompt), len(answer.tokens))
 
 
-def answer_all(
-    backend: SeeingBackend, asked: Sequence[Asked], max_new_tokens: int = MAX_NEW_TOKENS
-) -> Iterator[Said]:
+def answer_all(backend: SeeingBackend, asked: Sequence[Asked], max_new_tokens: int = MAX_NEW_TOKENS) -> Iterator[Said]:
     """The answers to many questions, in their order."""
     for start in range(0, len(asked), _BATCH):
         batch = [_begin(backend, one, max_new_tokens) for one in asked[start : start + _BATCH]]

@@ -33,9 +33,7 @@ class SeeingBackend(Backend, Protocol):
     images: ImageLayout | None
     """How it cuts them; None for a model that reads text alone."""
 
-    def prefill(
-        self, prompts: Sequence[list[int]], pictures: Sequence[Sequence[Picture]] = ()
-    ) -> NDArray[np.float32]:
+    def prefill(self, prompts: Sequence[list[int]], pictures: Sequence[Sequence[Picture]] = ()) -> NDArray[np.float32]:
         """As a backend's, with the pictures of each prompt in the order of its image tokens."""
 
 

@@ -93,9 +93,7 @@ class TorchBackend:
         self._prefix, self._rows = None, []
 
     @torch.inference_mode()
-    def prefill(
-        self, prompts: Sequence[list[int]], pictures: Sequence[Sequence[Picture]] = ()
-    ) -> NDArray[np.float32]:
+    def prefill(self, prompts: Sequence[list[int]], pictures: Sequence[Sequence[Picture]] = ()) -> NDArray[np.float32]:
         shared = self._before_images(common_prefix(prompts)) if pictures else common_prefix(prompts)
         if len(shared) < MIN_SHARED:
             shared = []

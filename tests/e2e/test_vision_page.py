@@ -18,8 +18,6 @@ pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smo
 pytest.importorskip("llama_cpp", reason="llama.cpp runs a model here: pip install 'smolkit[gguf]'")
 sync_api = pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install 'smolkit[dev]'")
 
-from PIL import Image
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -72,6 +70,8 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
+    from PIL import Image
+
     file = tmp_path / "photo.png"
     Image.new("RGB", (90, 60), "teal").save(file)
     return file
@@ -134,7 +134,7 @@ def test_what_is_no_image_is_one_line_and_leaves_no_result(open_page: Open, phot
 def test_a_question_is_answered_with_the_keyboard_alone(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("tab", name="Fill a template").focus()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     question = page.get_by_label("Question")
     expect(question).to_be_visible()
@@ -220,8 +220,6 @@ def test_an_image_comes_from_the_clipboard(open_page: Open) -> None:
         await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
     }""")
     page.get_by_role("button", name="Paste from clipboard").click()
-    if page.locator("#image button", has_text="Paste from Clipboard").count():
-        page.locator("#image button", has_text="Paste from Clipboard").click()
     expect(page.locator("#image-status .remark")).to_have_text("70 x 50 pixels")
 
 

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from smolkit.extraction.anls import anls, is_exact
 
+reference = pytest.importorskip("anls_star", reason="the peer: pip install 'smolkit[dev]'")
+
 WORDS = st.text("abcAB 1.", max_size=8)
 ANSWERS = st.lists(WORDS, min_size=1, max_size=3)
 
 
 @given(WORDS, ANSWERS)
 def test_it_equals_the_reference_implementation(answer: str, accepted: list[str]) -> None:
-    reference = pytest.importorskip("anls_star")
     assert anls(answer, accepted) == pytest.approx(reference.anls_score(tuple(accepted), answer))
 
 
