@@ -21,6 +21,7 @@ from smolkit.apps import serving
 from smolkit.apps.extraction import marks
 from smolkit.apps.extraction.pieces import QUIET, Job, pretty, wire_jobs
 from smolkit.apps.models import read_models
+from smolkit.apps.vision import ask
 from smolkit.apps.vision.answers import Answers
 from smolkit.apps.vision.ask import ask_tab, no_answer
 from smolkit.apps.vision.endpoints import add_endpoints
@@ -69,7 +70,7 @@ def build(readers: Readers, name: str) -> gr.Blocks:
 
 def serve(page: gr.Blocks, *, port: int | None = None) -> str:
     """Start serving in the background and return the page's address. Raises RuntimeUnavailable: the port is taken."""
-    return serving.serve(page, port=port, css=marks.CSS + _CSS, upload=f"{MAX_BYTES}b", tools=True)
+    return serving.serve(page, port=port, css=marks.CSS + ask.CSS + _CSS, upload=f"{MAX_BYTES}b", tools=True)
 
 
 def answer_presets(address: str) -> Iterator[tuple[str, dict[str, Any]]]:

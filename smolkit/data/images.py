@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +42,7 @@ MARKERS = (
 
 _PIXELS = 178_000_000
 """More are refused: a few bytes of a file can claim any number of them."""
+warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")  # Pillow's, from half of that on
 _LARGEST_SIDE = 4096
 _SETTINGS = "preprocessor_config.json"
 _PROCESSOR = "processor_config.json"
@@ -60,7 +62,10 @@ class ImageLayout:
 
     def __post_init__(self) -> None:
         if not 0 < self.tile <= self.longest_edge:
-            raise ModelError(f"images of {self.longest_edge} pixels cannot be cut into tiles of {self.tile}")
+            raise ModelError(
+                f"images of {self.longest_edge} pixels cannot be cut into tiles of {self.tile}",
+                fix=f"{self.tile} is the smallest for this model",
+            )
         if self.split and self.longest_edge > LARGEST_GRID * self.tile:
             most = LARGEST_GRID * self.tile
             raise ModelError(
@@ -219,10 +224,11 @@ class ImageSource:
         try:
             opened: Image.Image = image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
         except FileNotFoundError as exc:
-            named = "" if exc.filename == self.where else f": {exc.filename}"
+            named = "" if str(exc.filename) == self.where.rpartition(": ")[2] else f": {exc.filename}"
             raise DataError(f"no such image{named}", where=self.where) from exc
         except Exception as exc:  # as above
-            raise DataError(f"is no image that can be read ({_reason(exc)})", where=self.where) from exc
+            fix = "Save it as PNG or JPEG" if isinstance(exc, image.UnidentifiedImageError) else None
+            raise DataError(f"is no image that can be read ({_reason(exc)})", where=self.where, fix=fix) from exc
         if opened.width * opened.height > _PIXELS:
             raise DataError(f"an image of {opened.width} x {opened.height} pixels is too large", where=self.where)
         return opened

@@ -208,7 +208,7 @@ class _Checker(RowChecker[VisionRow]):
         """The images of a row; none where one of them has a fault."""
         one, many = row.get("image"), row.get("images")
         if one is None and many is None:
-            self.missing(number, row, "image" if row.get("template") is not None else "images")
+            self.no_images(number, row)
             return ()
         if one is not None and many is not None:
             self.fault(number, "image", "stands beside images; a row has one of them", fix="Leave one of them out")
@@ -222,6 +222,13 @@ class _Checker(RowChecker[VisionRow]):
             self.fault(number, "images", what)
             return ()
         return () if None in sources else tuple(source for source in sources if source)
+
+    def no_images(self, number: int, row: Mapping[str, Any]) -> None:
+        name = "image" if row.get("template") is not None else "images"
+        if "text" in row or not nearest(name, [key for key in row if key not in FIELDS]):
+            self.fault(number, name, f"no {name}", fix="Texts alone are for the tasks extraction and chat")
+        else:
+            self.missing(number, row, name)
 
     def image(self, number: int, place: str, value: object) -> ImageSource | None:
         where = locate(self.file, number, place)

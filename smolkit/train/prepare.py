@@ -90,11 +90,14 @@ def sample(rows: list[RowT], source: Source, seed: int) -> list[RowT]:
 
 
 def keep_fitting(
-    rendered: Iterable[tuple[RowT, Any]], data: Data, tokens: Callable[[Any], int] = lambda example: len(example.ids)
+    rendered: Iterable[tuple[RowT, Any]],
+    data: Data,
+    tokens: Callable[[Any], int] = lambda example: len(example.ids),
+    remedy: Callable[[Any], str] = lambda example: "Raise it",
 ) -> tuple[list[RowT], list[Any], list[str]]:
     """The rows that fit in `data.max_length` with their examples, and where the others stand.
 
-    Raises RowErrors naming them all where the recipe does not let them be skipped.
+    Raises RowErrors naming them all where the recipe does not let them be skipped, with the `remedy` for each.
     """
     kept: list[RowT] = []
     examples: list[Any] = []
@@ -111,13 +114,18 @@ def keep_fitting(
                 DataError(
                     f"{tokens(example)} tokens with its answer, over data.max_length = {data.max_length}",
                     where=example.row,
-                    fix="Raise it, or set data.too_long=skip to train without such rows",
+                    fix=f"{remedy(example)}, or set data.too_long=skip to train without such rows",
                 )
                 for example in long
             ]
         )
     if not examples:
-        raise DataError(f"no row fits in data.max_length = {data.max_length} tokens")
+        shortest = min(long, key=tokens)
+        raise DataError(
+            f"no row fits in data.max_length = {data.max_length} tokens: the shortest has {tokens(shortest)}",
+            where=shortest.row,
+            fix=remedy(shortest),
+        )
     return kept, examples, [example.row for example in long]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,10 +18,11 @@ from smolkit import __version__
 from smolkit.data.batches import shuffled_passes
 from smolkit.data.images import ImageLayout
 from smolkit.data.tiles import TileLoader
-from smolkit.errors import DataError, ModelError
+from smolkit.errors import DataError, ModelError, RecipeError
 from smolkit.manifest import Source
 from smolkit.models import resolve
 from smolkit.models.resolve import cache_dir
+from smolkit.models.vision import is_vision_directory
 from smolkit.recipe import Plan
 from smolkit.train.prepare import Prepared, check_batches, keep_fitting, plan_run
 from smolkit.train.recipe import FinetuneRecipe
@@ -47,7 +49,7 @@ class VisionTask(Task):
         reader = Reader.open(recipe, resolve(self.base(recipe)))
         sources = [(source, read_source(source, recipe)) for source in recipe.data.train]
         rendered = [(row, reader.example(row, source.name)) for source, rows in sources for row in rows]
-        _, examples, skipped = keep_fitting(rendered, recipe.data)
+        _, examples, skipped = keep_fitting(rendered, recipe.data, remedy=partial(shorten, reader.layout))
         prepared = Prepared(
             recipe=recipe,
             tokenizer=reader.tokenizer,
@@ -70,15 +72,13 @@ class VisionTask(Task):
         from smolkit.models.vision import part_of
 
         wanted = {"language", "connector", *(["vision"] if recipe.lora.vision else [])}
-        targets = recipe.lora.targets
         linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
-        return [
-            name
-            for name in linear
-            if part_of(f"{name}.") in wanted
-            and name != "lm_head"
-            and (targets == "all-linear" or name.rpartition(".")[2] in targets)
-        ]
+        linear.remove("lm_head")
+        adaptable = [name for name in linear if part_of(f"{name}.") in wanted]
+        if recipe.lora.targets == "all-linear":
+            return adaptable
+        targets = known_targets(recipe.lora.targets, adaptable, linear)
+        return [name for name in adaptable if name.rpartition(".")[2] in targets]
 
     def groups(self, recipe: VisionRecipe, model: Any) -> list[Group]:
         return part_groups(recipe.optimizer, model)
@@ -155,8 +155,10 @@ def _made(recipe: VisionRecipe) -> Path:
     from smolkit.models.vision_init import layout_of, make_vision_model
 
     assert recipe.init is not None
+    if is_vision_directory(resolve(recipe.model)):
+        raise RecipeError(f"{recipe.model} has a tower of its own", where="init", fix="Leave it out, or name a text model")
     shape = recipe.init.shape
-    images = layout_of(shape, longest_edge=recipe.images.longest_edge, split=recipe.images.split is not False)
+    images = recipe.images.applied(layout_of(shape, split=recipe.images.split is not False))
     made_of = [str(Source.of("", resolve(recipe.model)).sha256), recipe.init.model_dump_json(), repr(images)]
     digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
     target = cache_dir() / "models" / f"vision-{digest}"
@@ -171,6 +173,29 @@ def _made(recipe: VisionRecipe) -> Path:
             overwrite=True,
         )
     return target
+
+
+def shorten(layout: ImageLayout, example: VisionExample) -> str:
+    """What makes a row shorter; that of its images where most of it stands for them."""
+    shown = example.tiles * layout.tokens
+    if 2 * shown <= len(example.ids):
+        return "Raise it"
+    said = f"{shown} of them stand for {example.tiles} tiles of its images: raise it"
+    if example.tiles == len(example.images):
+        return said
+    return f"{said}, lower images.longest_edge from {layout.longest_edge}, set images.split=false"
+
+
+def known_targets(targets: Sequence[str], adaptable: Sequence[str], linear: Sequence[str]) -> Sequence[str]:
+    """The targets. Raises RecipeError for one that names none of the layers which adapters are wanted for."""
+    known, others = ({name.rpartition(".")[2] for name in names} for names in (adaptable, linear))
+    for target in targets:
+        if target in others - known:
+            fix = "Set lora.vision=true to adapt it, too"
+            raise RecipeError(f"{target!r} is a layer of the vision tower alone", where="lora.targets", fix=fix)
+        if target not in known:
+            raise RecipeError(f"no linear layer {target!r} to adapt", where="lora.targets", given=target, known=known)
+    return targets
 
 
 def part_groups(rates: PartRates, model: Any) -> list[Group]:

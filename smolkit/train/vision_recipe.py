@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from smolkit.errors import ModelError
+from smolkit.errors import ModelError, RecipeError
 from smolkit.extraction.prompt import get_format
 from smolkit.models.vision_zoo import TOWERS, TowerShape
 from smolkit.recipe import Section, checked_by
@@ -23,6 +23,9 @@ from smolkit.train.recipe import (
     Source,
     Synthetic,
 )
+
+if TYPE_CHECKING:
+    from smolkit.data.images import ImageLayout
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 
@@ -61,6 +64,14 @@ class Images(Section):
     """Whether every image is read whole before the first step, or its first bytes alone."""
     threads: Count = 2
     """Threads that cut images beside the training."""
+
+    def applied(self, layout: ImageLayout) -> ImageLayout:
+        """That layout with what is given here. Raises RecipeError for sizes that do not go with its tiles."""
+        given = self.model_dump(include={"split", "longest_edge"}, exclude_none=True)
+        try:
+            return replace(layout, **given)
+        except ModelError as exc:
+            raise RecipeError(str(exc), where="images.longest_edge") from exc
 
 
 class PartRates(Optimizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,7 @@ class Reader:
         manifest = read_optional(base)
         named = recipe.prompt_format or (manifest.prompt_format if manifest else None) or guess_format(encode)
         choose_padding(tokenizer, get_format(named))
-        given = recipe.images.model_dump(include={"split", "longest_edge"}, exclude_none=True)
-        return cls.of_parts(tokenizer, replace(ImageLayout.read(base), **given), get_format(named))
+        return cls.of_parts(tokenizer, recipe.images.applied(ImageLayout.read(base)), get_format(named))
 
     @classmethod
     def of(cls, prepared: Prepared) -> Reader:

@@ -157,7 +157,7 @@ RECIPES = {
     ),
     "rows that are all too long": (
         "data: {train: [{path: good.jsonl}], max_length: 40, too_long: skip}\nmodel: TINY\n",
-        "no row fits in data.max_length = 40 tokens.",
+        "good.jsonl:1 (id a): no row fits in data.max_length = 40 tokens: the shortest has 58. Raise it.",
     ),
     "more context than the model has": (
         "data: {train: [{path: good.jsonl}], max_length: 9999}\nmodel: TINY\n",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,13 @@ def _claims(width: int, height: int) -> bytes:
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def test_a_large_image_is_read_without_a_word_of_pillow(tmp_path: Path):
+    (tmp_path / "large.png").write_bytes(_claims(13_000, 13_000))
+    code = "import sys; from smolkit.data.images import ImageSource; print(ImageSource(sys.argv[1], 'f').size)"
+    run = subprocess.run([sys.executable, "-c", code, tmp_path / "large.png"], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("(13000, 13000)\n", "")
 
 
 @pytest.mark.filterwarnings("ignore:Image size")

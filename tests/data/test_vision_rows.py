@@ -151,7 +151,8 @@ def test_rows_with_images_and_no_text_are_told_from_others():
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        ({**FORM, "image": None}, "image: no image."),
+        ({**FORM, "image": None}, "image: no image. Texts alone are for the tasks extraction and chat."),
+        ({**FORM, "image": None, "text": "a"}, "image: no image. Texts alone are for the tasks extraction and chat."),
         ({**CHAT, "images": None, "imges": ["a.png"]}, "images: no images. Rename 'imges' to 'images'."),
         ({**CHAT, "images": []}, "images: the list is empty."),
         ({**CHAT, "images": "a.png"}, "images: expected a list of images, got str."),

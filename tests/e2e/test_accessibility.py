@@ -45,11 +45,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opener(name: str, run: Path) -> Opened:
     from smolkit.apps.models import Models, read_models
+    from smolkit.apps.vision.models import Readers, choose
     from smolkit.runtime import open_backend
 
     return {
         "extraction": lambda: Models.of(read_models(["bundled,llama.cpp"])),
         "issue-generator": lambda: Models.of(read_models(["bundled,llama.cpp"])),
+        "vision": lambda: Readers.of(choose(read_models(["bundled,llama.cpp"]))),
         "chat": lambda: closing(open_backend("bundled", runtime="llama.cpp")),
         "training": lambda: nullcontext([run]),
         "scoreboard": lambda: nullcontext([asset("evals", "results")]),
@@ -57,7 +59,7 @@ def opener(name: str, run: Path) -> Opened:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["extraction", "issue-generator", "chat", "training", "scoreboard"])
+@pytest.mark.parametrize("name", ["extraction", "issue-generator", "vision", "chat", "training", "scoreboard"])
 def test_no_serious_finding(browser: Browser, bundled: Path, run: Path, name: str, scheme: str) -> None:
     from smolkit.apps.hosting import served
 
@@ -110,6 +112,38 @@ def test_no_serious_finding_in_what_the_extraction_app_makes_of_a_text(
         page.get_by_role("button", name="Compare", exact=True).click()
         page.locator("#compare-status .remark", has_text="2 of 2 models").wait_for(timeout=120_000)
         page.locator("#compare:enabled").wait_for()
+        assert serious(page) == []
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding_in_what_the_vision_app_makes_of_an_image(
+    browser: Browser, tiny_vlm: Path, scheme: str
+) -> None:
+    from smolkit.apps.hosting import served
+    from smolkit.apps.models import read_models
+    from smolkit.apps.vision.models import Readers, choose
+
+    given = [f"{tiny_vlm},torch,float32", f"{tiny_vlm},torch"]
+    with served("vision", lambda: Readers.of(choose(read_models(given))), "tiny") as (_, _, address):
+        context = browser.new_context(viewport={"width": 375, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_role("button", name="Fill the template", exact=True).click()
+        page.locator("#figures .remark", has_text="tokens/s").wait_for(timeout=120_000)
+        page.locator("#fill:enabled").wait_for()
+        assert serious(page) == []
+        page.get_by_role("button", name="Remove Image").click()
+        page.get_by_role("tab", name="Ask a question").click()
+        page.get_by_role("button", name="Ask", exact=True).click()
+        page.locator("#ask-figures .remark.bad", has_text="no image was chosen").wait_for(timeout=120_000)
+        assert serious(page) == []
+        page.get_by_label("Example").click()
+        page.get_by_role("option", name="Shapes").click()
+        page.locator("#image-status .remark", has_text="128 x 128").wait_for()
+        page.get_by_role("button", name="Ask", exact=True).click()
+        page.locator("#ask-figures .remark", has_text="tokens/s").wait_for(timeout=120_000)
+        page.locator("#ask:enabled").wait_for()
         assert serious(page) == []
         context.close()
 

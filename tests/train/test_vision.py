@@ -15,7 +15,7 @@ from rich.console import Console
 
 from smolkit.data.images import IMAGE, ImageLayout
 from smolkit.data.render import IGNORED
-from smolkit.errors import DataError, ModelError, RecipeErrors, RowErrors
+from smolkit.errors import DataError, ModelError, RecipeError, RecipeErrors, RowErrors
 from smolkit.manifest import read
 from smolkit.models import load_model
 from smolkit.models.vision import part_of
@@ -215,6 +215,39 @@ def test_a_vision_model_is_made_of_a_language_model_once(
 def test_a_text_model_without_a_tower_is_refused(tiny_model_dir: Path, rows: Path) -> None:
     with pytest.raises(ModelError, match="reads text alone"):
         prepare(recipe(tiny_model_dir, rows))
+
+
+def test_a_tower_for_a_model_that_has_one_is_refused(tiny_vlm: Path, rows: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^init: .*tiny-vlm has a tower of its own\. Leave it out"):
+        finetune.open_run(recipe(tiny_vlm, rows, init={"tower": "tiny"}))
+
+
+@pytest.mark.parametrize(("edge", "fix"), [(10, "32 is the smallest"), (100_000, "192 is the largest")])
+def test_sizes_of_images_that_go_with_no_tile_are_said_by_field(tiny_vlm: Path, rows: Path, edge: int, fix: str) -> None:
+    with pytest.raises(RecipeError, match=rf"^images\.longest_edge: .* {fix} for this model\.$"):
+        prepare(recipe(tiny_vlm, rows, images={"longest_edge": edge}))
+
+
+def test_a_row_that_its_image_makes_too_long_says_so(tiny_vlm: Path, rows: Path) -> None:
+    data = {"train": [{"path": str(rows)}], "max_length": 64}
+    with pytest.raises(RowErrors, match=r"rows\.jsonl:1: \d+ tokens .* of them stand for 14 tiles of its images") as caught:
+        prepare(recipe(tiny_vlm, rows, data=data))
+    assert "raise it, lower images.longest_edge from 96, set images.split=false, or set" in str(caught.value)
+    with pytest.raises(DataError, match=r"no row fits .* 32 tokens: the shortest has \d+\. \d+ of them stand for"):
+        prepare(recipe(tiny_vlm, rows, data={**data, "max_length": 32, "too_long": "skip"}))
+
+
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        ("q_prj", "lora.targets: no linear layer 'q_prj' to adapt. Did you mean 'q_proj'?"),
+        ("fc1", "lora.targets: 'fc1' is a layer of the vision tower alone. Set lora.vision=true to adapt it, too."),
+    ],
+)
+def test_adapters_for_no_layer_are_refused(tiny_vlm: Path, rows: Path, target: str, fault: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        finetune.open_run(recipe(tiny_vlm, rows, method="lora", lora={"targets": ["up_proj", target]}))
+    assert str(caught.value).startswith(fault)
 
 
 def test_every_broken_image_is_named_before_the_first_step(tiny_vlm: Path, rows: Path, tmp_path: Path) -> None:

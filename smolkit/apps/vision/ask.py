@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
-from smolkit.apps.extraction.pieces import SHOWN_EVERY, Job
+from smolkit.apps.extraction.pieces import SHOWN_EVERY, Job, page_html
 from smolkit.apps.look import remark
 from smolkit.apps.vision.answers import Answers
 from smolkit.apps.vision.figures import figures_line
@@ -28,7 +29,7 @@ def ask_tab(image: gr.Image, question: str, answers: Answers) -> tuple[gr.Textbo
         button = gr.Button("Ask", variant="primary", elem_id="ask", min_width=120)
         stop = gr.Button("Stop", elem_id="stop-ask", min_width=80, interactive=False)
     line = gr.HTML(remark("The answer will stand here."), elem_id="ask-figures", elem_classes="line")
-    answer = gr.Textbox(label="Answer", elem_id="answer", interactive=False, lines=2, buttons=["copy"], visible=False)
+    answer = gr.HTML(elem_id="answer", js_on_load=None, visible=False)
     asked.submit(None, None, None, js=_ENTER)
     return asked, Job(button, stop, _asker(answers), [image, asked, model], [answer, line], line)
 
@@ -58,5 +59,12 @@ def no_answer(line: str = "") -> tuple[Any, str]:
     return _answer(""), line
 
 
-def _answer(text: str) -> gr.Textbox:
-    return gr.Textbox(value=text, visible=bool(text))
+def _answer(text: str) -> gr.HTML:
+    shown = f'<section class="answer" aria-label="Answer">{html.escape(text)}</section>'
+    return page_html(shown if text else "")
+
+
+CSS = """
+.answer { padding: 10px; border-radius: 6px; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.6;
+  border: 1px solid var(--border-color-primary); }
+"""

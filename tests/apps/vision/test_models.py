@@ -11,6 +11,7 @@ pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smo
 
 from smolkit.apps.models import Given, read_models
 from smolkit.apps.vision.models import Readers, choose, default_models, sees
+from smolkit.runtime.pictures import layout_of
 
 
 def model_directory(directory: Path, kind: str) -> str:
@@ -32,8 +33,13 @@ def test_a_model_sees_by_its_name_its_configuration_or_the_files_beside_it(tmp_p
 
 
 @pytest.mark.slow
-def test_an_export_for_the_browser_sees_where_its_model_does(vlm_export: Path) -> None:
-    assert sees(str(vlm_export))
+def test_an_export_for_the_browser_offers_each_precision_and_sees(vlm_export: Path) -> None:
+    with Readers.of(choose(read_models([str(vlm_export)]))) as readers:
+        assert readers.seeing is not None
+        name = vlm_export.name
+        assert sorted(readers.seeing.names) == [f"{name} (onnx, fp32)", f"{name} (onnx, q8)"]
+        for model in readers.seeing.names:
+            assert layout_of(readers.seeing.get(model).backend).tokens == 4
 
 
 def test_models_that_do_not_see_fill_from_the_text_and_so_does_the_bundled_one_where_there_is_none() -> None:
