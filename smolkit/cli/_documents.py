@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from smolkit.cli._common import read_text
 from smolkit.errors import DataError, TemplateError, locate
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from smolkit.runtime.extractor import Request
 
 _ROWS = (".jsonl", ".jsonl.gz")
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def read_documents(
     for file in files:
         if file.endswith(_ROWS):
             yield from _rows(file, folder, template)
+        elif file.lower().endswith(_IMAGES):
+            raise DataError("is an image, and files are texts or rows", where=file, fix=f"Give it as --image {file}")
         else:
             given = _needed(template, file)
             yield Document(None, Request(read_text(file), given))
@@ -86,11 +89,11 @@ def _needed(template: Template | None, where: str) -> Template:
 
 
 def _rows(file: str, folder: Path | None, template: Template | None) -> Iterator[Document]:
-    from smolkit.data.rows import load_rows, validate_rows
+    from smolkit.data.rows import load_values, validate_rows
     from smolkit.data.vision_rows import shows_images
     from smolkit.runtime.extractor import Request
 
-    rows = load_rows(file, need_output=False)
+    rows = load_values(file)
     if shows_images(rows):
         yield from _image_rows(rows, file, folder, template)
         return
@@ -99,7 +102,7 @@ def _rows(file: str, folder: Path | None, template: Template | None) -> Iterator
 
 
 def _image_rows(
-    rows: Sequence[dict[str, Any]], file: str, folder: Path | None, template: Template | None
+    rows: Sequence[object], file: str, folder: Path | None, template: Template | None
 ) -> Iterator[Document]:
     from smolkit.data.vision_rows import check_images, validate_vision_rows
     from smolkit.runtime.extractor import Request
@@ -113,8 +116,12 @@ def _image_rows(
         yield Document(row.id, Request("", row.template, row.images[0]))
 
 
-def _with_template(rows: Sequence[dict[str, Any]], template: Template | None) -> list[dict[str, Any]]:
+def _with_template(rows: Sequence[object], template: Template | None) -> list[object]:
     """The rows, those that bring neither a template nor a conversation with the one that was given."""
-    if template is None:
-        return list(rows)
-    return [row if row.get("messages") is not None else {"template": template.source, **row} for row in rows]
+
+    def filled(row: object) -> object:
+        if template is None or not isinstance(row, dict) or row.get("messages") is not None:
+            return row
+        return {"template": template.source, **row}
+
+    return [filled(row) for row in rows]

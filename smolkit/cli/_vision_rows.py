@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolkit.cli._common import print_json, result_console
 from smolkit.cli._rows import named, print_example, print_line, print_spreads, some, status
-from smolkit.errors import DataError
+from smolkit.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,6 +73,8 @@ def _how_a_model_sees(model: str, tokenizer: Any) -> tuple[VisionChatFormat, Ima
 
     directory = resolve(model)
     sees = is_vision_directory(directory)
+    if sees and not tokenizer.chat_template:
+        raise ModelError("this model has no chat template, so nothing can be asked about images", where=model)
     tokens = {"bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
     chat = VisionChatFormat(tokenizer.chat_template if sees else VISION_CHATML, TokenizerEncoder(tokenizer), tokens)
     return chat, ImageLayout.read(directory) if sees else None

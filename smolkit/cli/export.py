@@ -86,7 +86,7 @@ def command(
         given = model or _default_model()
     quants = [part.strip() for part in quant.split(",")] if quant is not None else None
     calibration = _calibration_rows(calibration_data) if calibration_data else None
-    score_task = _task_scorer(gate_data, gate_documents) if gate_data else None
+    score_task = _task_scorer(gate_data, gate_documents, given) if gate_data else None
     console = progress_console()
 
     def say(line: str) -> None:
@@ -149,26 +149,14 @@ def _calibration_rows(path: Path) -> list[Row | str]:
     return [text[start : start + _PAGE] for start in range(0, len(text), _PAGE)]
 
 
-def _task_scorer(data: Path, documents: int) -> TaskScorer:
+def _task_scorer(data: Path, documents: int, model: str) -> TaskScorer:
     """Micro F1 Levenshtein of a model on the same rows, in torch float32 or in the runtime of an exported file."""
-    from smolkit.data.rows import load_values, validate_rows
-    from smolkit.data.vision_rows import shows_images, validate_vision_rows
-    from smolkit.errors import DataError, locate
     from smolkit.evals.run import evaluate_model
     from smolkit.evals.vision import see
     from smolkit.export.gate import TaskScore
     from smolkit.runtime import open_extractor
 
-    values = load_values(data)
-    seen = shows_images(values)
-    found: list[Any] = validate_vision_rows(values, data) if seen else validate_rows(values, data)
-    if len(found) < documents:
-        raise DataError(f"holds {len(found)} rows, and the gate needs {documents}", where=str(data))
-    rows = [found[at * len(found) // documents] for at in range(documents)]
-    for row in rows if seen else ():
-        if row.template is None:
-            what = "the gate scores filled templates, and this row asks a question"
-            raise DataError(what, where=locate(data, row.line, "messages"))
+    rows, seen = _gate_rows(data, documents, model)
 
     def score(model: Path, prompt_format: str | None) -> TaskScore:
         dtype = "float32" if model.is_dir() else "auto"  # an exported file has types, and a runtime, of its own
@@ -178,6 +166,32 @@ def _task_scorer(data: Path, documents: int) -> TaskScorer:
         return TaskScore(result.corpus.micro.f1, len(rows))
 
     return score
+
+
+def _gate_rows(data: Path, documents: int, model: str) -> tuple[list[Any], bool]:
+    """So many rows, spread evenly, and whether they show images. Raises DataError for rows that no gate could score."""
+    from smolkit.data.rows import load_values, validate_rows
+    from smolkit.data.vision_rows import check_images, shows_images, validate_vision_rows
+    from smolkit.errors import DataError, locate
+    from smolkit.models import resolve
+    from smolkit.models.adapter import is_adapter
+    from smolkit.models.vision import is_vision_directory
+
+    values = load_values(data)
+    seen = shows_images(values)
+    if seen and not is_adapter(model) and not is_vision_directory(resolve(model)):
+        raise DataError(f"shows images, and {model} reads text", where=str(data), fix="Give rows of texts")
+    found: list[Any] = validate_vision_rows(values, data) if seen else validate_rows(values, data)
+    if len(found) < documents:
+        raise DataError(f"holds {len(found)} rows, and the gate needs {documents}", where=str(data))
+    rows = [found[at * len(found) // documents] for at in range(documents)]
+    for row in rows if seen else ():
+        if row.template is None:
+            what = "the gate scores filled templates, and this row asks a question"
+            raise DataError(what, where=locate(data, row.line, "messages"))
+    if seen:
+        check_images(rows)
+    return rows, seen
 
 
 def _print_table(report: ExportReport) -> None:

@@ -110,6 +110,8 @@ def _ask(
     from smolkit.runtime import open_backend
     from smolkit.runtime.asking import ask
 
+    if not question.strip():
+        raise SmolkitError("--question is empty", fix="Write what to ask about the images")
     sources = [ImageSource(path, str(path)) for path in images]
     if not sources:
         raise SmolkitError("--question is about images, and there is none", fix="Add --image FILE")

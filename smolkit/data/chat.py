@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from smolkit.data.messages import Conversation, Message
@@ -146,6 +147,26 @@ class TemplateFormat(ABC):
 
 class ChatFormat(TemplateFormat):
     """Conversations of text."""
+
+    @cached_property
+    def takes_parts(self) -> bool:
+        """Whether the template writes contents only where they are lists of parts, as SmolVLM's does."""
+        probe = "\ue0000\ue001"
+
+        def written(content: Any) -> bool:
+            try:
+                return probe in super(ChatFormat, self).render([{"role": "user", "content": content}])
+            except DataError:
+                return False
+
+        return not written(probe) and written([{"type": "text", "text": probe}])
+
+    def render(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = (), *, open_turn: bool = False
+    ) -> str:
+        if self.takes_parts:
+            messages = [{**each, "content": [{"type": "text", "text": each["content"]}]} for each in messages]
+        return super().render(messages, tools, open_turn=open_turn)
 
     def pieces(self, messages: Sequence[Message], tools: Sequence[Any] = (), *, open_turn: bool = False) -> list[Piece]:
         """The rendered conversation in parts, which joined are what `render` gives. Raises DataError where not."""

@@ -82,6 +82,7 @@ class ImageLayout:
             config = _json(directory / "config.json")
             vision, scale = config["vision_config"], int(config["scale_factor"])
             tile = int(settings["max_image_size"]["longest_edge"])
+            _check_token(directory, config.get("image_token_id"))
             patches = tile // int(vision["patch_size"])
             return cls(
                 tile=tile,
@@ -256,6 +257,21 @@ def _rgb(image: Image.Image) -> Image.Image:
 def _reason(exc: Exception) -> str:
     text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
     return str(text).partition("\n")[0].split(" <_io")[0]
+
+
+def _check_token(directory: Path, image_token_id: int | None) -> None:
+    """Raise ModelError where tokenizer.json has another id for `IMAGE` than config.json, or none."""
+    added = _json(directory / "tokenizer.json").get("added_tokens")
+    if image_token_id is None or added is None:
+        return
+    found = next((token["id"] for token in added if token["content"] == IMAGE), None)
+    if found != image_token_id:
+        held = f"has no {IMAGE}" if found is None else f"has {IMAGE} as token {found}"
+        raise ModelError(
+            f"{held}, and config.json says {image_token_id}",
+            where=str(directory / "tokenizer.json"),
+            fix="Copy both files from the model that this one was made of",
+        )
 
 
 def _json(file: Path) -> Mapping[str, Any]:

@@ -176,6 +176,13 @@ def validate_rows(rows: Sequence[object], file: str | Path | None = None, *, nee
 class _Checker(RowChecker[Row]):
     own = FIELDS
 
+    def missing(self, number: int, row: Mapping[str, Any], name: str) -> None:
+        if name == "text" and (row.get("image") or row.get("images")):
+            fix = "Rows of images are a file of their own, for finetune --task vision and eval vision"
+            self.fault(number, name, "no text, but an image", fix=fix)
+        else:
+            super().missing(number, row, name)
+
     def read(self, number: int, row: Mapping[str, Any]) -> Row | None:
         row_id = self.id(number, row)
         text = self.text(number, row, "text", needed=True)

@@ -83,10 +83,12 @@ def _write_files(request: Request, header: Header, wanted: Sequence[str], root: 
     base = write_plain(source.model, header, BASE, path(BASE))
     layout = read_layout(base)
     eyes = MmprojGate(source, source.vision, root, _threads()) if source.vision else None
+    if eyes:
+        eyes.write(wanted)  # first, as every file of the language model is scored on images with them
     gate = _FileGate(source, layout.fields, _threads(), eyes)
     reports = [gate.report(BASE, base, layout, kept=BASE in wanted)]
     if eyes and not reports[0].failures:
-        reports += eyes.write(wanted, base[0])
+        reports += eyes.reports(base[0])
     for quant in wanted if not any(report.failures for report in reports) else ():
         if quant == BASE:
             continue
@@ -208,7 +210,7 @@ class _FileGate:
             ]
         finally:
             candidate.close()
-        if self.eyes and self.eyes.files:
+        if self.eyes and quant != BASE:  # the mmproj files are held to theirs with that one
             checks += self.eyes.checks(file, quant)
         if kept and source.score_task and source.score and all(check.passed for check in checks):
             checks += check_task(source.score, source.score_task(file, source.prompt_format), LIMITS[quant])

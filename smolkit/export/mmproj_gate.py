@@ -36,12 +36,18 @@ class MmprojGate:
         self.source, self.vision, self.root, self.threads = source, vision, root, threads
         self.files: dict[str, Path] = {}
 
-    def write(self, wanted: Sequence[str], text: Path) -> Iterator[FileReport]:
-        """The files of the types that are `wanted`, gated with the language model in `text`, which is float16."""
+    def write(self, wanted: Sequence[str]) -> None:
+        """The files of the types that are `wanted`, and the one that is always there."""
         source, vision = self.source, self.vision
         for quant in dict.fromkeys([MMPROJ_BASE, *(one for one in wanted if one in MMPROJ_QUANTS)]):
-            file = write_mmproj(vision.model, vision.images, quant, self.root, name=source.name, license=source.license)
-            self.files[quant] = file
+            self.files[quant] = write_mmproj(
+                vision.model, vision.images, quant, self.root, name=source.name, license=source.license
+            )
+
+    def reports(self, text: Path) -> Iterator[FileReport]:
+        """Each file, gated with the language model in `text`, which is float16."""
+        source = self.source
+        for quant, file in self.files.items():
             size = file.stat().st_size
             source.progress(f"{file.name}: {size / 1e6:,.0f} MB, in llama.cpp against torch float32")
             report = FileReport(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 from smolkit.data.images import ImageLayout
@@ -52,7 +53,7 @@ def merged(adapter: str | Path, base: str | Path | None = None) -> Path:
     try:
         whole = PeftModel.from_pretrained(model, directory).merge_and_unload()
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
-        line = str(exc).strip().partition("\n")[0]
+        line = textwrap.shorten(str(exc).strip().partition("\n")[0], 160, placeholder=" ...")
         raise ModelError(f"this adapter does not fit {found} ({line})", where=str(directory)) from exc
     images = ImageLayout.read(found) if is_vision(model.config) else None
     with staged(target, overwrite=True) as staging:

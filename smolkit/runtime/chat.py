@@ -114,6 +114,8 @@ class Chat:
         finally:
             if tokens:
                 answer = self.backend.decode(tokens)
+                if self.format.takes_parts:
+                    answer = answer.strip()  # such a template writes the space before an answer itself
                 self.messages += [question, {"role": "assistant", "content": answer}]
 
     def _decode(self, prompt: list[int], tokens: list[int], room: int) -> Iterator[str]:

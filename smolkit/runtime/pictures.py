@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from smolkit.data.images import ImageLayout, ImageSource
+from smolkit.data.images import IMAGE, ImageLayout, ImageSource
 from smolkit.data.render import Encoder
 from smolkit.errors import ModelError
 from smolkit.runtime.decoding import Backend
@@ -47,8 +47,9 @@ def layout_of(backend: Any) -> ImageLayout:
     """How the backend's model cuts images. Raises ModelError for one that reads text alone."""
     layout: ImageLayout | None = getattr(backend, "images", None)
     if layout is None:
+        blind = len(backend.encode(IMAGE, special=True)) == 1  # the language model of a SmolVLM, as a GGUF file is
+        give = "Put the mmproj file of this SmolVLM beside it" if blind else "Give a SmolVLM"
         raise ModelError(
-            "this model reads text and no images",
-            fix="Give a SmolVLM, or have the text read from the image: --ocr",
+            "this model reads text and no images", fix=f"{give}, or have the text read from the image: --ocr"
         )
     return layout

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from rich.console import Console
 
+from smolkit.data.images import ImageLayout
 from smolkit.errors import ManifestError, ModelError, SmolkitError
 from smolkit.manifest import Manifest, Source, read, staged, staged_file, write
 from smolkit.models import load_model, resolve, save_model
 from smolkit.models.device import keep_freed_memory, pick_dtype
-from smolkit.models.vision import language_config
+from smolkit.models.vision import is_vision, language_config
 from smolkit.recipe import Plan, resolved
 from smolkit.train.card import model_card
 from smolkit.train.ledger import Ledger, open_tracker, plot_curves, read_metrics
@@ -132,7 +133,10 @@ def _write_result(run: Run, staging: Path, run_dir: Path, scores: dict[str, Any]
     if recipe.method == "lora":
         model.save_pretrained(staging / "adapter")
         model = _merged(run.model, prepared)
-    save_model(model, prepared.tokenizer, staging, prepared.images)
+    images = prepared.images
+    if images is None and is_vision(model.config):  # it learnt from texts, and still sees
+        images = ImageLayout.read(resolve(task_of(recipe).base(recipe)))
+    save_model(model, prepared.tokenizer, staging, images)
     copy_records(run_dir, staging)
     plot_curves(read_metrics(run_dir / METRICS), staging / "curves.png")
     (staging / "README.md").write_text(model_card(recipe, run.plan, scores), encoding="utf-8")

@@ -156,7 +156,9 @@ def _made(recipe: VisionRecipe) -> Path:
 
     assert recipe.init is not None
     if is_vision_directory(resolve(recipe.model)):
-        raise RecipeError(f"{recipe.model} has a tower of its own", where="init", fix="Leave it out, or name a text model")
+        raise RecipeError(
+            f"{recipe.model} has a tower of its own", where="init", fix="Leave it out, or name a text model"
+        )
     shape = recipe.init.shape
     images = recipe.images.applied(layout_of(shape, split=recipe.images.split is not False))
     made_of = [str(Source.of("", resolve(recipe.model)).sha256), recipe.init.model_dump_json(), repr(images)]
@@ -176,14 +178,11 @@ def _made(recipe: VisionRecipe) -> Path:
 
 
 def shorten(layout: ImageLayout, example: VisionExample) -> str:
-    """What makes a row shorter; that of its images where most of it stands for them."""
-    shown = example.tiles * layout.tokens
-    if 2 * shown <= len(example.ids):
-        return "Raise it"
-    said = f"{shown} of them stand for {example.tiles} tiles of its images: raise it"
+    """How many of a row's tokens its images take, and what to change."""
+    said = f"{example.tiles * layout.tokens} of them stand for its images: raise it"
     if example.tiles == len(example.images):
         return said
-    return f"{said}, lower images.longest_edge from {layout.longest_edge}, set images.split=false"
+    return f"{said}, lower images.longest_edge from {layout.longest_edge} or set images.split=false"
 
 
 def known_targets(targets: Sequence[str], adaptable: Sequence[str], linear: Sequence[str]) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,24 @@ def test_a_broken_image_is_a_line_of_the_check(tmp_path, capsys):
     code, out, err = run(capsys, "check", file)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"smolkit: {file}:2:image: this image is broken (")
+
+
+def test_a_model_that_sees_and_has_no_chat_template_is_refused(tmp_path, capsys, tiny_vlm):
+    model = shutil.copytree(tiny_vlm, tmp_path / "mute")
+    (model / "chat_template.jinja").unlink()
+    (model / "smolkit.json").unlink()
+    code, out, err = run(capsys, "check", pictured(tmp_path / "a", "Acme"), "--model", str(model))
+    assert (code, out) == (2, "")
+    assert err == f"smolkit: {model}: this model has no chat template, so nothing can be asked about images.\n"
+
+
+def test_rows_of_texts_and_rows_of_images_in_one_file_are_told_apart(tmp_path, capsys):
+    file = pictured(tmp_path / "a", "Acme")
+    row = {"text": "Acme", "template": {"company": ""}, "output": {"company": "Acme"}}
+    written(Path(file), [json.loads(Path(file).read_text()), row])
+    code, _, err = run(capsys, "check", file)
+    assert code == 2
+    assert err.startswith(f"smolkit: {file}:1:text: no text, but an image. Rows of images are a file of their own")
 
 
 def test_a_split_of_rows_about_images_is_read_without_a_folder(tmp_path, capsys):

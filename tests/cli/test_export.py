@@ -158,6 +158,37 @@ def test_too_few_rows_are_said_before_the_export_starts(tmp_path: Path, capsys: 
     assert capsys.readouterr().err == f"smolkit: {data}: holds 49 rows, and the gate needs 50.\n"
 
 
+def picture_rows(folder: Path, count: int) -> Path:
+    """Rows that all show one image."""
+    image = pytest.importorskip("PIL.Image", reason="pip install 'smolkit[vision]'")
+    image.new("RGB", (40, 30), "red").save(folder / "red.png")
+    row = {"image": "red.png", "template": {"colour": ["red", "blue"]}, "output": {"colour": "red"}}
+    write_rows(folder / "rows.jsonl", [row] * count)
+    return folder / "rows.jsonl"
+
+
+def test_the_first_file_of_a_model_that_sees_is_scored_on_images(
+    tiny_vlm: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["export", str(tiny_vlm), "--quant", "f16", "--gate-data", str(picture_rows(tmp_path, 50))]
+    assert cli.run([*arguments, "--out", str(tmp_path / "out"), "--json"]) == 0
+    (report,) = json.loads(capfd.readouterr().out).values()
+    checks = report["files"][0]["checks"]
+    assert (checks["documents"]["value"], checks["f1_drop"]["passed"]) == (50, True)
+
+
+def test_rows_of_images_that_cannot_be_scored_are_said_before_the_export_starts(
+    tiny_vlm: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = picture_rows(tmp_path, 50)
+    arguments = ["--out", str(tmp_path / "out"), "--gate-data", str(data)]
+    assert cli.run(["export", str(tiny), *arguments]) == 2
+    assert capsys.readouterr().err == f"smolkit: {data}: shows images, and {tiny} reads text. Give rows of texts.\n"
+    (tmp_path / "red.png").write_bytes((tmp_path / "red.png").read_bytes()[:60])
+    assert cli.run(["export", str(tiny_vlm), *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"smolkit: {data}:1:image: this image is broken")
+
+
 def test_a_refused_export_has_exit_code_3(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,6 +157,12 @@ def test_a_model_of_texts_names_ocr(extract, receipt: str) -> None:
         (["--image", "IMAGE", "--template", TEMPLATE, "--verbatim"], "--verbatim refers to a text"),
         (["--image", "IMAGE", "--question", "?", "--ocr"], "--ocr does nothing for a --question"),
         (["--question", "?"], "--question is about images, and there is none. Add --image FILE"),
+        (["--image", "IMAGE", "--question", " "], "--question is empty. Write what to ask about the images"),
+        (
+            ["IMAGE", "--template", TEMPLATE],
+            "receipt.png: is an image, and files are texts or rows. Give it as --image",
+        ),
+        (["BROKEN", "--template", TEMPLATE], "broken.jsonl:2: not JSON"),
         (["TEXT", "--template", TEMPLATE, "--ocr"], "--ocr is for images, and there is none"),
         (["--image", "none.png", "--template", TEMPLATE], "none.png: no such image"),
         (["--image", "TEXT", "--template", TEMPLATE, "--ocr"], "is no image that can be read"),
@@ -169,7 +175,13 @@ def test_what_does_not_go_together_is_refused_in_one_line(
     (tmp_path / "letter.txt").write_text("Anna has 3 cats")
     row = {"image": "receipt.png", "messages": [{"role": "user", "content": "What is it?"}]}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
-    places = {"IMAGE": receipt, "TEXT": str(tmp_path / "letter.txt"), "ROWS": str(tmp_path / "rows.jsonl")}
+    (tmp_path / "broken.jsonl").write_text(json.dumps({"image": "receipt.png"}) + "\nnone\n")
+    places = {
+        "BROKEN": str(tmp_path / "broken.jsonl"),
+        "IMAGE": receipt,
+        "TEXT": str(tmp_path / "letter.txt"),
+        "ROWS": str(tmp_path / "rows.jsonl"),
+    }
     code, lines, err = extract(*(places.get(argument, argument) for argument in arguments))
     assert (code, lines) == (2, [])
     assert line in err

@@ -117,6 +117,18 @@ def test_a_template_that_cannot_be_followed_is_refused(
         ChatFormat(template, TokenizerEncoder(tokenizer))
 
 
+def test_a_template_that_takes_lists_of_parts_alone_is_given_them(tokenizer: PreTrainedTokenizerFast) -> None:
+    chat = ChatFormat(
+        "{% for m in messages %}{{ m.role | capitalize }}: {% for part in m.content %}{% if part['type'] == 'text' %}"
+        "{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}Assistant:{% endif %}",
+        TokenizerEncoder(tokenizer),
+    )
+    assert chat.takes_parts
+    assert tokenizer.decode(chat.prompt([{"role": "user", "content": "Hi"}])) == "User: Hi<|im_end|>\nAssistant:"
+    assert not ChatFormat(CHATML, TokenizerEncoder(tokenizer)).takes_parts
+
+
 def test_a_template_that_trims_its_messages_is_followed(tokenizer: PreTrainedTokenizerFast) -> None:
     chat = ChatFormat(
         "{% for m in messages %}{{ m.content | trim }}<|im_end|>{% endfor %}", TokenizerEncoder(tokenizer)

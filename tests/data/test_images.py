@@ -99,6 +99,23 @@ def test_a_layout_is_read_from_the_files_it_writes(tmp_path):
         ImageLayout.read(tmp_path)
 
 
+def test_a_tokenizer_with_another_image_token_is_refused(tmp_path):
+    config = {"vision_config": {"patch_size": 8}, "scale_factor": 2, "image_token_id": 7}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    SPLIT.write(tmp_path)
+    for held, fault in (
+        ([{"id": 7, "content": IMAGE}], None),
+        ([{"id": 8, "content": IMAGE}], "as token 8"),
+        ([], "no"),
+    ):
+        (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": held}))
+        if fault is None:
+            assert ImageLayout.read(tmp_path) == SPLIT
+            continue
+        with pytest.raises(ModelError, match=rf"tokenizer\.json: has .*{fault}.*, and config\.json says 7\. Copy both"):
+            ImageLayout.read(tmp_path)
+
+
 def test_a_layout_without_names_for_its_tiles_is_refused():
     with pytest.raises(ModelError, match=r"more than 6 tiles of 32 in a row\. 192 is the largest"):
         ImageLayout(tile=32, tokens=4, longest_edge=193, split=True)

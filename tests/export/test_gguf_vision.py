@@ -175,7 +175,9 @@ def source(tiny_vlm: Path) -> Source:
 def first_report(source: Source, exported: tuple[Path, ExportReport], root: Path) -> FileReport:
     """The gate's on a float16 file that is written now."""
     assert source.vision is not None
-    return next(MmprojGate(source, source.vision, root, 1).write((), exported[0] / "tiny-f16.gguf"))
+    gate = MmprojGate(source, source.vision, root, 1)
+    gate.write(())
+    return next(gate.reports(exported[0] / "tiny-f16.gguf"))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,23 @@ def test_a_merged_vision_model_cuts_images_as_its_base_does(
     assert not torch.equal(load_model(tiny_vlm, dtype=torch.float32)(input_ids=ids).logits, wanted)
 
 
+def test_an_adapter_of_another_model_is_refused_in_one_short_line(
+    tiny_vlm: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from smolkit.models import load_model
+
+    monkeypatch.setenv("SMOLKIT_CACHE", str(tmp_path / "cache"))
+    base = load_model(tiny_vlm, dtype=torch.float32)
+    layers = [name for name, _ in base.named_modules() if "text_model" in name and name.endswith("_proj")]
+    get_peft_model(base, LoraConfig(r=2, target_modules=layers)).save_pretrained(tmp_path / "adapter")
+    with pytest.raises(ModelError, match=r"this adapter does not fit .* \.\.\.\)\.$") as caught:
+        merged(tmp_path / "adapter", tiny_model_dir)
+    assert len(str(caught.value)) < 250 + len(f"{tmp_path}{tiny_model_dir}")
+
+
 def test_what_is_no_adapter_or_has_no_base_is_told(pair: tuple[Path, Path, Any]) -> None:
     base, adapter, _ = pair
     with pytest.raises(ModelError, match=r"no adapter_config\.json here"):

@@ -20,7 +20,7 @@ from smolkit.runtime import mtmd, open_backend
 from smolkit.runtime.decoding import Answer, decode
 from smolkit.runtime.extractor import Extractor, Request
 from smolkit.runtime.llamacpp import LlamaCppBackend, gguf_file
-from smolkit.runtime.pictures import Picture, read_picture
+from smolkit.runtime.pictures import Picture, layout_of, read_picture
 from smolkit.runtime.torch_backend import TorchBackend
 
 pytest.importorskip("llama_cpp")
@@ -128,6 +128,8 @@ def test_a_model_alone_reads_text(directory: Path, tmp_path: Path) -> None:
     backend = LlamaCppBackend.open(tmp_path, threads=1)
     assert backend.images is None
     assert backend.prefill([backend.encode("Hello", special=True)]).shape == (1, backend.vocab_size)
+    with pytest.raises(ModelError, match="reads text and no images. Put the mmproj file of this SmolVLM beside it"):
+        layout_of(backend)
     backend.close()
 
 

@@ -36,6 +36,16 @@ def _train(recipe: FinetuneRecipe, out: Path, **options: bool) -> dict:
     return finetune.train(finetune.open_run(recipe), out, console=SILENT, **options)
 
 
+def test_a_model_that_sees_still_does_after_it_learnt_from_texts(
+    make_recipe: MakeRecipe, tiny_vlm: Path, tmp_path: Path
+) -> None:
+    from smolkit.data.images import ImageLayout
+
+    data = {"train": [{"synth": {"rows": 4, "level": "plain"}}]}
+    _train(make_recipe(model=str(tiny_vlm), epochs=1, data=data), tmp_path / "model")
+    assert ImageLayout.read(tmp_path / "model") == ImageLayout.read(tiny_vlm)
+
+
 def test_a_run_learns_and_leaves_one_whole_directory(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 

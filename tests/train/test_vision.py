@@ -223,17 +223,19 @@ def test_a_tower_for_a_model_that_has_one_is_refused(tiny_vlm: Path, rows: Path)
 
 
 @pytest.mark.parametrize(("edge", "fix"), [(10, "32 is the smallest"), (100_000, "192 is the largest")])
-def test_sizes_of_images_that_go_with_no_tile_are_said_by_field(tiny_vlm: Path, rows: Path, edge: int, fix: str) -> None:
+def test_sizes_of_images_that_go_with_no_tile_are_said_by_field(
+    tiny_vlm: Path, rows: Path, edge: int, fix: str
+) -> None:
     with pytest.raises(RecipeError, match=rf"^images\.longest_edge: .* {fix} for this model\.$"):
         prepare(recipe(tiny_vlm, rows, images={"longest_edge": edge}))
 
 
 def test_a_row_that_its_image_makes_too_long_says_so(tiny_vlm: Path, rows: Path) -> None:
     data = {"train": [{"path": str(rows)}], "max_length": 64}
-    with pytest.raises(RowErrors, match=r"rows\.jsonl:1: \d+ tokens .* of them stand for 14 tiles of its images") as caught:
+    with pytest.raises(RowErrors, match=r"rows\.jsonl:1: \d+ tokens .* of them stand for its images") as caught:
         prepare(recipe(tiny_vlm, rows, data=data))
-    assert "raise it, lower images.longest_edge from 96, set images.split=false, or set" in str(caught.value)
-    with pytest.raises(DataError, match=r"no row fits .* 32 tokens: the shortest has \d+\. \d+ of them stand for"):
+    assert "raise it, lower images.longest_edge from 96 or set images.split=false, or set" in str(caught.value)
+    with pytest.raises(DataError, match=r"no row fits .* 32 tokens: the shortest has \d+\. \d+ of them stand for its"):
         prepare(recipe(tiny_vlm, rows, data={**data, "max_length": 32, "too_long": "skip"}))
 
 
