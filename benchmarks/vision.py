@@ -21,6 +21,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,11 @@ def run_smolkit(method: str, work: Work) -> dict[str, Any]:
     prepared = run.prepared
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        objective = task_of(prepared.recipe).objective(prepared, run.model, out, Console(file=sys.stderr))
+        task = task_of(prepared.recipe)
+        objective = task.objective(prepared, run.model, out, Console(file=sys.stderr))
+        groups = partial(task.groups, prepared.recipe)
         trainer = AnswerTrainer(
-            run.model, prepared.tokenizer, prepared.recipe, prepared.steps, objective, out, run.groups, [clock]
+            run.model, prepared.tokenizer, prepared.recipe, prepared.steps, objective, out, groups, [clock]
         )
         trainer.train()
     return figures(prepared, trainer, clock)

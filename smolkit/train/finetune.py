@@ -30,7 +30,7 @@ from smolkit.train.prepare import Prepared, make_plan, prepare
 from smolkit.train.recipe import FinetuneRecipe
 from smolkit.train.run_files import METRICS, RUN_FILE, copy_records, run_directory
 from smolkit.train.samples import Prompt, Sampler, check_prompts
-from smolkit.train.tasks import Group, task_of
+from smolkit.train.tasks import task_of
 from smolkit.train.trl_adapter import (
     AnswerTrainer,
     add_lora,
@@ -57,8 +57,6 @@ class Run:
     plan: Plan
     prompts: list[Prompt]
     """What its samples continue."""
-    groups: list[Group]
-    """Its trainable parameters, with their rates."""
 
 
 def open_run(recipe: FinetuneRecipe) -> Run:
@@ -71,13 +69,13 @@ def open_run(recipe: FinetuneRecipe) -> Run:
         raise ModelError(f"data.max_length is {recipe.data.max_length}, the model's context {context}")
     if recipe.method == "lora":
         model = add_lora(model, recipe.lora, recipe.seed, task.adapters(recipe, model))
-    groups = task.groups(recipe, model)
+    task.groups(recipe, model)  # freezes what has no rate, so that the plan counts what learns
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     prompts = task.prompts(prepared)
     check_prompts(prompts, recipe.samples, context)
     plan = make_plan(prepared, model, trainable, dtype.itemsize)
     task.extend_plan(prepared, model, plan)
-    return Run(prepared, model, plan, prompts, groups)
+    return Run(prepared, model, plan, prompts)
 
 
 def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwrite: bool = False) -> dict[str, Any]:
@@ -105,7 +103,7 @@ def train(run: Run, out: Path, *, console: Console, resume: bool = False, overwr
             prepared.steps,
             objective,
             run_dir,
-            run.groups,
+            lambda model: task.groups(recipe, model),
             callbacks=[ledger, checkpoint_callback(recipe.checkpoint.keep), *_sampling(run, run_dir)],
             measure=measure,
             best=task.best,

@@ -51,7 +51,7 @@ class AnswerTrainer(SFTTrainer):
         steps: Sequence[Step],
         objective: Objective,
         run_dir: Path,
-        groups: Sequence[Group],
+        groups: Callable[[Any], Sequence[Group]],
         callbacks: Sequence[TrainerCallback] = (),
         measure: Callable[[int], dict[str, float]] | None = None,
         best: tuple[str, bool] | None = None,
@@ -60,7 +60,8 @@ class AnswerTrainer(SFTTrainer):
         self.lr_scheduler: torch.optim.lr_scheduler.LambdaLR | None
         self.control: Any
         self.recipe = recipe
-        self.groups = groups
+        self.find_groups = groups
+        self.groups: Sequence[Group] = ()
         self.objective = objective
         self.measure = measure
 
@@ -81,6 +82,7 @@ class AnswerTrainer(SFTTrainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
             section = self.recipe.optimizer
+            self.groups = self.find_groups(self.model)  # only now: a resumed run has loaded other adapters
             groups = [{**group.parameters, "lr": group.lr} for group in self.groups]
             self.optimizer = MasterAdamW(groups, lr=section.lr, betas=section.betas, eps=section.eps)
         assert self.optimizer is not None
@@ -90,8 +92,9 @@ class AnswerTrainer(SFTTrainer):
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
     ) -> torch.optim.lr_scheduler.LambdaLR:
         if self.lr_scheduler is None:
+            optimizer = optimizer or self.create_optimizer()
             schedules = [_schedule(self.recipe.schedule, num_training_steps, group.after) for group in self.groups]
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.create_optimizer(), schedules)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedules)
         return self.lr_scheduler
 
     def training_step(
