@@ -247,10 +247,15 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would make everything above 255 white
-        from PIL import Image
+    from PIL import Image
 
+    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would make everything above 255 white
         image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    elif (
+        image.has_transparency_data
+    ):  # on white, as on a page: what is clear often hides black
+        clear = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", clear.size, (255, 255, 255, 255)), clear)
     return image.convert("RGB")
 
 

@@ -158,7 +158,7 @@ def test_a_turn_that_stands_behind_the_pixels_of_a_png_counts_for_neither_size_n
 def test_colours_of_every_kind_of_file_are_kept():
     image = Image.new("RGB", (6, 4), (200, 100, 50))
     with_alpha = image.copy()
-    with_alpha.putalpha(128)
+    with_alpha.putalpha(255)
     for source in (saved(image, "PNG"), saved(with_alpha, "PNG"), saved(image.quantize(4), "PNG"), saved(image, "BMP")):
         assert source.load().mode == "RGB"
         assert source.load().getpixel((3, 2)) == (200, 100, 50)
@@ -232,3 +232,13 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_decoded(width, he
 def test_a_folder_is_no_image(tmp_path: Path):
     with pytest.raises(DataError, match="is no image that can be read"):
         open_image(tmp_path)
+
+
+def test_what_is_clear_is_white(tmp_path: Path) -> None:
+    """Line art is often black on nothing, and nothing is stored as black."""
+    drawn = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    drawn.putpixel((3, 4), (0, 0, 0, 255))
+    drawn.save(tmp_path / "line.png")
+    pixels = np.asarray(ImageSource(tmp_path / "line.png", "line.png").load())
+    assert pixels[4, 3].tolist() == [0, 0, 0]
+    assert pixels[0, 0].tolist() == [255, 255, 255]
