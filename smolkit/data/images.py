@@ -251,9 +251,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
     if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would make everything above 255 white
         image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    elif (
-        image.has_transparency_data
-    ):  # on white, as on a page: what is clear often hides black
+    elif image.has_transparency_data:  # on white, as on a page: what is clear often hides black
         clear = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", clear.size, (255, 255, 255, 255)), clear)
     return image.convert("RGB")
