@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,27 +167,30 @@ def vlm_export(tiny_vlm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """The tiny SmolVLM for transformers.js as fp32 and q8, through a gate as wide as for the tiny model."""
     for library in ("onnx", "onnxruntime"):
         pytest.importorskip(library, reason="pip install 'smolkit[onnx]'")
-    from unittest import mock
-
-    from smolkit.export.gate import LIMITS, Limits
     from smolkit.export.run import export
 
     directory = tmp_path_factory.mktemp("exports") / "tiny-vlm"
-    wide = Limits(None, 99.0, 0.0, 99.0, 0.0, 1.0, "A random model.")
-    with mock.patch.dict(LIMITS, {"q8": wide}):
+    with wide_gate("q8"):
         export(tiny_vlm, directory, ["webgpu"], quants=["fp32", "q8"])
     return directory
 
 
-def write_webgpu_directory(model_dir: Path, directory: Path) -> None:
-    """The export as users write it. The gate is opened wide: a random model has no margins to lose."""
+@contextmanager
+def wide_gate(quant: str) -> Iterator[None]:
+    """The gate opened wide for one way of rounding: a random model has no margins to lose."""
     from unittest import mock
 
     from smolkit.export.gate import LIMITS, Limits
+
+    with mock.patch.dict(LIMITS, {quant: Limits(None, 99.0, 0.0, 99.0, 0.0, 1.0, "A random model.")}):
+        yield
+
+
+def write_webgpu_directory(model_dir: Path, directory: Path) -> None:
+    """The export as users write it, through a wide gate."""
     from smolkit.export.run import export
 
-    wide = Limits(None, 99.0, 0.0, 99.0, 0.0, 1.0, "A random model.")
-    with mock.patch.dict(LIMITS, {"q4": wide}):
+    with wide_gate("q4"):
         export(model_dir, directory, ["webgpu"], quants=["fp32", "q4"], page=True)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,7 +19,7 @@ from smolkit.extraction.template import Enum, ListOf, Node, Object, Template, fi
 RowT = TypeVar("RowT")
 
 
-class RowChecker(Generic[RowT]):
+class RowChecker(ABC, Generic[RowT]):
     """Collects the problems of all rows; templates that many rows share are parsed once.
 
     A kind of rows is a subclass, whose `read` is given each row that is an object.
@@ -58,9 +59,9 @@ class RowChecker(Generic[RowT]):
         read = self.read(number, row)
         return read if len(self.problems) == before else None
 
+    @abstractmethod
     def read(self, number: int, row: Mapping[str, Any]) -> RowT | None:
         """The row; what its faults leave of it is not looked at."""
-        raise NotImplementedError
 
     def id(self, number: int, row: Mapping[str, Any]) -> str:
         given = row.get("id")
