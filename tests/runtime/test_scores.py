@@ -21,7 +21,8 @@ def _answer(tiny: Extractor, raw: str, logprob: float, forced: str = "") -> Answ
     """An answer of which each token was chosen with one probability, those of a beginning apart, which was forced."""
     tokens = tiny.backend.encode(raw, special=False)
     free = len(tiny.backend.encode(forced, special=False))
-    return Answer([], None, 99, tokens, dict.fromkeys(range(free, len(tokens)), logprob))
+    chosen = dict.fromkeys(range(free, len(tokens)), logprob)
+    return Answer([], None, 99, tokens=tokens, chosen=chosen)
 
 
 def test_a_score_is_the_mean_probability_of_the_tokens_of_a_value(tiny: Extractor) -> None:

@@ -23,8 +23,8 @@ EXPORTS = {
 def test_all_recorded_results_are_read_without_a_problem() -> None:
     results = read_results([asset("evals", "results")])
     assert results.problems == ()
-    files = sorted(path.stem for path in asset("evals", "results").glob("*.md"))
-    assert [result.name for result in results.results] == files
+    files = sorted(asset("evals", "results").glob("*.md"))
+    assert [result.name for result in results.results] == [file.stem for file in files]
     exports = results.result("exports").tables[0]
     size, f1 = f1_against_size(exports) or ("", "")
     assert (size, f1) == ("MB", "F1")
