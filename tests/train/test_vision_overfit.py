@@ -17,7 +17,7 @@ from smolkit.runtime.torch_backend import TorchBackend
 from smolkit.train import finetune
 from smolkit.train.vision_recipe import VisionRecipe
 
-PICTURES, PASSES = 16, 64
+PICTURES, STEPS = 16, 64
 QUESTION = "What does this picture show?"
 
 pytestmark = pytest.mark.slow
@@ -33,11 +33,11 @@ def pictures(data_dir: Path) -> list[tuple[Path, str]]:
     return [(data_dir / row["image"], row["title"].strip()) for row in [*titled.values()][:PICTURES]]
 
 
-def write_rows(file: Path, pictures: list[tuple[Path, str]], *, shuffled: bool) -> Path:
-    """Every picture once a pass; shuffled, each title stands beside a picture that is drawn anew."""
+def write_rows(file: Path, pictures: list[tuple[Path, str]], *, passes: int, shuffled: bool) -> Path:
+    """Every title once a pass, beside its picture; shuffled, beside one that is drawn anew in each pass."""
     draw = random.Random(1)
     lines = []
-    for _ in range(PASSES):
+    for _ in range(passes):
         images = [str(path) for path, _ in pictures]
         if shuffled:
             draw.shuffle(images)
@@ -49,7 +49,9 @@ def write_rows(file: Path, pictures: list[tuple[Path, str]], *, shuffled: bool) 
 
 
 def trained(folder: Path, pictures: list[tuple[Path, str]], *, shuffled: bool) -> Path:
-    rows = write_rows(folder / "rows.jsonl", pictures, shuffled=shuffled)
+    """The same number of steps over the same titles: as epochs of one pass, or as one epoch of shuffled passes."""
+    passes, epochs = (STEPS, 1) if shuffled else (1, STEPS)
+    rows = write_rows(folder / "rows.jsonl", pictures, passes=passes, shuffled=shuffled)
     content: dict[str, Any] = {
         "task": "vision",
         "model": "bundled",
@@ -59,6 +61,7 @@ def trained(folder: Path, pictures: list[tuple[Path, str]], *, shuffled: bool) -
         "optimizer": {"lr": 1e-4, "connector_lr": 1e-3, "vision_lr": 5e-4},
         "schedule": {"kind": "wsd", "warmup": 0.1, "decay": 0.4},
         "batch": {"rows": PICTURES, "micro_tokens": 2048},
+        "epochs": epochs,
     }
     recipe = VisionRecipe.model_validate_json(json.dumps(content))
     finetune.train(finetune.open_run(recipe), folder / "model", console=Console(file=io.StringIO()))
