@@ -1,9 +1,9 @@
-"""The README's pictures, taken anew: the extraction app with a model, and a page that runs its model in the browser.
+"""The README's pictures, taken anew: the apps of extraction and vision, and a page that runs its model in the browser.
 
     make screenshots MODEL=out/model SPACE=out/issue-space
 
 `MODEL` is what `smolkit demo extraction --model` takes, `SPACE` a static Space of the issue-generator. Chromium draws
-both, filled with the pages' own examples; nothing is retouched.
+the pages, filled with their own examples; nothing is retouched.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from smolkit.apps.hosting import served
 from smolkit.apps.models import Models, read_models
+from smolkit.apps.vision.models import Readers, choose
 from smolkit.serve import serving
 
 if TYPE_CHECKING:
@@ -61,6 +62,17 @@ def take_extraction(browser: Browser, model: str) -> Path:
         return save(page, "extraction.png")
 
 
+def take_vision(browser: Browser, model: str) -> Path:
+    """The vision app with its first example, a receipt whose text is read by OCR for the same model."""
+    with served("vision", lambda: Readers.of(choose([], read_models([model]))), model) as (_, _, address):
+        page = open_page(browser, address)
+        page.locator("#image img").wait_for(timeout=ANSWER_MS)
+        page.locator("#fill:enabled").click()
+        page.locator("#download:enabled").wait_for(timeout=ANSWER_MS)
+        page.locator("#read mark").first.hover()
+        return save(page, "vision.png")
+
+
 def take_issue_generator(browser: Browser, space: Path) -> Path:
     """The issue-generator with its first example, the model in the browser."""
     with serving(space) as address:
@@ -84,8 +96,9 @@ def main() -> None:
         raise SystemExit(f"usage: {Path(sys.argv[0]).name} MODEL SPACE")
     model, space = sys.argv[1:]
     with chromium() as browser:
-        for picture in (take_extraction(browser, model), take_issue_generator(browser, Path(space))):
-            print(picture)
+        print(take_extraction(browser, model))
+        print(take_vision(browser, model))
+        print(take_issue_generator(browser, Path(space)))
 
 
 if __name__ == "__main__":

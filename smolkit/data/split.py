@@ -188,8 +188,10 @@ def _group_keys(rows: Sequence[Row | VisionRow], by: str, where: str | None) -> 
 
 
 def _document(row: Row | VisionRow) -> str:
-    """What a row is about: its text, or the paths of its images."""
-    return row.text if isinstance(row, Row) else " ".join(str(path_of(image)) for image in row.images)
+    """What a row is about: its text, the paths of its images, or what is said without any."""
+    if isinstance(row, Row):
+        return row.text
+    return " ".join(str(path_of(image)) for image in row.images) or json.dumps(row.question)
 
 
 def _fields(row: Row | VisionRow) -> Iterator[tuple[str, Any]]:

@@ -22,6 +22,8 @@ from smolkit.data.vision_rows import VisionRow
 from smolkit.errors import locate
 from smolkit.extraction.prompt import PromptFormat
 
+_SIDES = ("width", "height")
+
 
 @dataclass(frozen=True)
 class VisionFigures:
@@ -34,7 +36,7 @@ class VisionFigures:
     languages: dict[str, int]
     kinds: dict[str, int]
     sides: dict[str, Spread]
-    """Width and height of images in pixels."""
+    """Width and height of images in pixels, if there are any."""
     tokens: dict[str, Spread]
     """Of prompts without their images, of answers with their end markers, and of each image for a model that sees."""
     absent_rate: float | None
@@ -78,7 +80,7 @@ def check_vision_rows(
         "prompt": Spread.of(example.length - example.answer_length for example in examples),
         "answer": Spread.of(example.answer_length for example in examples),
     }
-    if layout is not None:
+    if layout is not None and images:
         tokens["image"] = Spread.of(layout.count(*image.size) * layout.tokens for image in images)
     filled = [(row.template, row.output) for row in rows if row.template is not None]
     return VisionFigures(
@@ -87,10 +89,7 @@ def check_vision_rows(
         templates=len(filled),
         languages=dict(Counter(row.lang or NOT_GIVEN for row in rows).most_common()),
         kinds=dict(Counter(row.kind or NOT_GIVEN for row in rows).most_common()),
-        sides={
-            "width": Spread.of(image.size[0] for image in images),
-            "height": Spread.of(image.size[1] for image in images),
-        },
+        sides={name: Spread.of(image.size[at] for image in images) for at, name in enumerate(_SIDES) if images},
         tokens=tokens,
         absent_rate=absent_rate_of(filled) if filled else None,
         **_repetitions(rows),
@@ -136,7 +135,7 @@ def _repetitions(rows: Sequence[VisionRow]) -> dict[str, Pairs]:
     equal, contradictions = [], []
     for row in rows:
         images = tuple(fingerprint(image) for image in row.images)
-        if (earlier := seen.setdefault(images, row.line)) != row.line:
+        if images and (earlier := seen.setdefault(images, row.line)) != row.line:
             equal.append((row.line, earlier))
         question, answer = _asked(row)
         line, said = asked.setdefault((images, question), (row.line, answer))

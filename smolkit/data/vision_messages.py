@@ -21,11 +21,13 @@ Turn = Mapping[str, Any]
 _SHOWN: Part = {"type": "image"}
 
 
-def check_vision_messages(faults: RowFaults, given: object, images: int, *, answered: bool) -> list[dict[str, Any]]:
+def check_vision_messages(
+    faults: RowFaults, given: object, images: int | None, *, answered: bool
+) -> list[dict[str, Any]]:
     """The messages of a row that has so many images, contents as lists of parts; faults are noted.
 
-    Where no message marks a place, all images are shown at the start of the first user's turn. With 0 images, which is
-    what a row has whose images have faults, places are not counted. `answered` as of `check_messages`.
+    Where no message marks a place, all images are shown at the start of the first user's turn. Without a number,
+    as where a row's images have faults, places are not counted. `answered` as of `check_messages`.
     """
     listed = given if isinstance(given, list) else []
     contents = [_content(faults, f"messages[{at}].content", turn) for at, turn in enumerate(listed)]
@@ -49,12 +51,12 @@ def _message(faults: RowFaults, at: int, turn: Message, parts: list[Part] | None
     return {"role": "assistant", "content": [{"type": "text", "text": turn["content"]}]}
 
 
-def _place(faults: RowFaults, messages: Sequence[dict[str, Any]], images: int) -> None:
+def _place(faults: RowFaults, messages: Sequence[dict[str, Any]], images: int | None) -> None:
     marks = sum(part == _SHOWN for message in messages for part in message["content"])
     if not marks:
         first = next(message for message in messages if message["role"] == "user")
-        first["content"] = [*(dict(_SHOWN) for _ in range(images)), *first["content"]]
-    elif images and marks != images:
+        first["content"] = [*(dict(_SHOWN) for _ in range(images or 0)), *first["content"]]
+    elif images is not None and marks != images:
         what = f"{marks} places of images, and the row has {images}"
         fix = f"Mark each once or none; text that spells {IMAGE} goes into a content of parts"
         faults.fault("messages", what, fix=fix)

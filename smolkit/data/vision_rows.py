@@ -1,8 +1,9 @@
 """Rows about images: conversations and templates to fill, read and checked as `smolkit.data.rows` does for texts.
 
 A row is `{images, messages, answers?}` or `{image, template, output, accepted?}`, with id, lang, kind and whatever
-else it carries. Images are files, or what a Hub data set holds; they are opened by `check_images` or when they are
-read, not here. Every fault of every row is reported at once, as file:row:field.
+else it carries. A conversation says `images: []` if it has none, so that a mixture may hold some without. Images are
+files, or what a Hub data set holds; they are opened by `check_images` or when they are read, not here. Every fault of
+every row is reported at once, as file:row:field.
 """
 
 from __future__ import annotations
@@ -158,7 +159,8 @@ class _Checker(RowChecker[VisionRow]):
 
     def read(self, number: int, row: Mapping[str, Any]) -> VisionRow | None:
         row_id = self.id(number, row)
-        images = self.images(number, row)
+        given = self.images(number, row)
+        images = given or ()
         lang, kind = (self.text(number, row, name, needed=False) for name in ("lang", "kind"))
         extra = {key: value for key, value in row.items() if key not in FIELDS}
         found = VisionRow(row_id, images, lang=lang, kind=kind, extra=extra, line=number)
@@ -166,15 +168,15 @@ class _Checker(RowChecker[VisionRow]):
         if len(ways) != 1:
             self.no_way(number, row, ways)
         elif ways == ["messages"]:
-            return self.conversation(number, row, found)
+            return self.conversation(number, row, found, None if given is None else len(given))
         else:
             return self.form(number, row, found)
         return None
 
-    def conversation(self, number: int, row: Mapping[str, Any], found: VisionRow) -> VisionRow:
+    def conversation(self, number: int, row: Mapping[str, Any], found: VisionRow, images: int | None) -> VisionRow:
         self.unmeant(number, row, ("output", "accepted"), "messages")
         faults = RowFaults(self.file, number)
-        messages = check_vision_messages(faults, row["messages"], len(found.images), answered=self.need_output)
+        messages = check_vision_messages(faults, row["messages"], images, answered=self.need_output)
         self.problems += faults.problems
         return replace(found, messages=tuple(messages), further=self.further(number, row))
 
@@ -204,14 +206,16 @@ class _Checker(RowChecker[VisionRow]):
 
     # ---- images
 
-    def images(self, number: int, row: Mapping[str, Any]) -> tuple[ImageSource, ...]:
-        """The images of a row; none where one of them has a fault."""
+    def images(self, number: int, row: Mapping[str, Any]) -> tuple[ImageSource, ...] | None:
+        """The images of a row; None where they have a fault."""
         one, many = row.get("image"), row.get("images")
         if one is None and many is None:
             self.no_images(number, row)
-            return ()
+            return None
         if one is not None and many is not None:
             self.fault(number, "image", "stands beside images; a row has one of them", fix="Leave one of them out")
+            return None
+        if many == [] and row.get("template") is None:
             return ()
         if one is not None:
             sources = [self.image(number, "image", one)]
@@ -220,13 +224,15 @@ class _Checker(RowChecker[VisionRow]):
         else:
             what = "the list is empty" if many == [] else f"expected a list of images, got {type(many).__name__}"
             self.fault(number, "images", what)
-            return ()
-        return () if None in sources else tuple(source for source in sources if source)
+            return None
+        return None if None in sources else tuple(source for source in sources if source)
 
     def no_images(self, number: int, row: Mapping[str, Any]) -> None:
         name = "image" if row.get("template") is not None else "images"
         if "text" in row or not nearest(name, [key for key in row if key not in FIELDS]):
-            self.fault(number, name, f"no {name}", fix="Texts alone are for the tasks extraction and chat")
+            texts = "Texts alone are for the tasks extraction and chat"
+            none = "images: [] says that a conversation has none"
+            self.fault(number, name, f"no {name}", fix=texts if row.get("messages") is None else none)
         else:
             self.missing(number, row, name)
 

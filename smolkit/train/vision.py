@@ -179,6 +179,8 @@ def _made(recipe: VisionRecipe) -> Path:
 
 def shorten(layout: ImageLayout, example: VisionExample) -> str:
     """How many of a row's tokens its images take, and what to change."""
+    if not example.images:
+        return "Raise it"
     said = f"{example.tiles * layout.tokens} of them stand for its images: raise it"
     if example.tiles == len(example.images):
         return said

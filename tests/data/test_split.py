@@ -12,6 +12,7 @@ from smolkit import manifest
 from smolkit.data.check import words
 from smolkit.data.rows import load_rows, validate_rows
 from smolkit.data.split import choose, split_file, split_rows
+from smolkit.data.vision_rows import validate_vision_rows
 from smolkit.errors import DataError, ManifestError, RowErrors
 
 
@@ -82,6 +83,15 @@ def test_rows_are_grouped_by_their_text_where_no_field_is_named():
         parts = split(raw, by="text", holdout=0.3, seed=seed)
         assert ({0, 4} <= set(parts.test.rows)) or ({0, 4} <= set(parts.train.rows))
         assert parts.without_value == 0
+
+
+def test_conversations_without_images_are_grouped_by_what_they_ask():
+    asked = [f"question {number}" for number in range(8)] * 2
+    turns = [[{"role": "user", "content": one}, {"role": "assistant", "content": "yes"}] for one in asked]
+    rows = validate_vision_rows([{"images": [], "messages": one} for one in turns])
+    test = set(split_rows(rows, holdout=0.25).test.rows)
+    assert len(test) == 4
+    assert {(number + 8) % 16 for number in test} == test
 
 
 def test_rows_without_a_value_are_grouped_by_their_text():

@@ -52,6 +52,13 @@ def test_rows_are_counted(chat):
     assert figures.tokens["answer"].max == max(example.answer_length for example in examples)
 
 
+def test_without_images_there_is_no_size_and_nothing_stands_twice(chat):
+    rows = validate_vision_rows([talk([], "What?", "A pot"), talk([], "What?", "A pan"), talk([], "Who?", "I")])
+    figures = check_vision_rows(rows, FORMAT, chat, ImageLayout(tile=32, tokens=4, longest_edge=64, split=True))
+    assert (figures.images, figures.sides, set(figures.tokens)) == (0, {}, {"prompt", "answer"})
+    assert (figures.equal_images, figures.contradictions) == ([], [(2, 1)])
+
+
 def test_conversations_have_no_absent_values_and_a_text_model_cuts_no_images(chat):
     figures = check_vision_rows(validate_vision_rows([talk([RED], "What?", "A pot")]), FORMAT, chat)
     assert figures.absent_rate is None

@@ -103,6 +103,16 @@ def test_a_turn_may_be_an_image_alone():
         assert row.messages[0]["content"] == [SHOWN]
 
 
+def test_a_conversation_may_say_that_it_has_no_images(tmp_path):
+    row = {"images": [], "messages": turns("Hello", "Good morning")}
+    (read,) = validate_vision_rows([row])
+    assert (read.images, read.question[0]["content"]) == ((), [{"type": "text", "text": "Hello"}])
+    assert read.as_dict()["images"] == []
+    assert validate_vision_rows([read.as_dict()]) == [read]
+    with pytest.raises(DataError, match="1 places of images, and the row has 0"):
+        validate_vision_rows([{**row, "messages": turns("<image>Hello", "Good morning")}])
+
+
 def test_image_and_images_of_one_are_the_same():
     (one,) = validate_vision_rows([{**FORM, "image": None, "images": ["a.png"]}])
     assert [image.content for image in one.images] == [Path("a.png")]
@@ -154,7 +164,8 @@ def test_rows_with_images_and_no_text_are_told_from_others():
         ({**FORM, "image": None}, "image: no image. Texts alone are for the tasks extraction and chat."),
         ({**FORM, "image": None, "text": "a"}, "image: no image. Texts alone are for the tasks extraction and chat."),
         ({**CHAT, "images": None, "imges": ["a.png"]}, "images: no images. Rename 'imges' to 'images'."),
-        ({**CHAT, "images": []}, "images: the list is empty."),
+        ({**CHAT, "images": None}, "images: no images. images: [] says that a conversation has none."),
+        ({**FORM, "image": None, "images": []}, "images: the list is empty."),
         ({**CHAT, "images": "a.png"}, "images: expected a list of images, got str."),
         ({**CHAT, "images": ["a.png", 7]}, "images[1]: expected the path of an image, got int."),
         ({**FORM, "image": ""}, "image: expected the path of an image, got an empty text."),
@@ -220,7 +231,7 @@ def test_a_fault_is_named_with_its_place(row, fault):
 
 
 def test_all_faults_of_all_rows_are_told_at_once(tmp_path):
-    file = write(tmp_path / "rows.jsonl", {**FORM, "image": 7, "output": {"nam": 1}}, "{", CHAT, {"images": []})
+    file = write(tmp_path / "rows.jsonl", {**FORM, "image": 7, "output": {"nam": 1}}, "{", CHAT, {"images": "a.png"})
     with pytest.raises(RowErrors) as caught:
         read_vision_rows(file)
     assert [str(problem.where) for problem in caught.value.problems] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,19 @@ def test_a_batch_with_fewer_image_tokens_than_features_is_refused(tiny_vlm: Path
     object.__setattr__(first, "ids", ids)
     with pytest.raises(DataError, match="image tokens, and features of"):
         check_image_labels(prepared)
+
+
+def test_conversations_without_images_learn_beside_those_with_some(tiny_vlm: Path, rows: Path, tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Say yes."}, {"role": "assistant", "content": "yes"}]
+    mixed = rows.with_name("mixed.jsonl")
+    mixed.write_text(json.dumps({"images": [], "messages": turns}) + "\n" + rows.read_text())
+    alone = recipe(tiny_vlm, mixed, batch={"rows": 1, "micro_tokens": 256}, epochs=1)
+    run = finetune.open_run(alone)
+    assert [example.tiles for example in run.prepared.examples].count(0) == 1
+    finetune.train(run, tmp_path / "model", console=console())
+    losses = [line["loss"] for line in read_metrics(tmp_path / "model" / METRICS) if "loss" in line]
+    assert len(losses) == 9
+    assert all(math.isfinite(loss) for loss in losses)
 
 
 def test_the_plan_says_what_an_image_costs(tiny_vlm: Path, rows: Path) -> None:
