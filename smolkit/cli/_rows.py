@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smolkit.cli._common import print_json, progress_console, result_console
 from smolkit.errors import DataError
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
     from smolkit.data.check import Figures, Leakage, Spread
 
+
 _NAMED = 5
 """How many rows a line names before it counts the rest."""
+
+
+class HasFigures(Protocol):
+    def figures(self) -> dict[str, Any]: ...
 
 
 def check_texts(
@@ -48,15 +53,20 @@ def check_texts(
         leakage = {other: find_leakage(checked, found) for other, found in others.items()}
         pieces = marked(encode_example(checked[example - 1], layout, encode), tokenizer.decode)
     if as_json:
-        shown = [{"text": text, "trained": trained} for text, trained in pieces]
-        against_figures = {other: found.figures() for other, found in leakage.items()}
-        print_json({**figures.figures(), "against": against_figures, "example": shown})
+        print_checked(figures, leakage, pieces)
         return
     console = result_console()
     _print_figures(console, rows, figures)
     for other, found in leakage.items():
         _print_leakage(console, other, found)
     print_example(console, example, pieces)
+
+
+def print_checked(figures: HasFigures, leakage: Mapping[str, HasFigures], pieces: Sequence[tuple[str, bool]]) -> None:
+    """All that is known of rows as JSON: their figures, what they share with others, and the pieces of one."""
+    shown = [{"text": text, "trained": trained} for text, trained in pieces]
+    against = {other: found.figures() for other, found in leakage.items()}
+    print_json({**figures.figures(), "against": against, "example": shown})
 
 
 def status(what: str) -> AbstractContextManager[object]:

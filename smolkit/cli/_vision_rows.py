@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smolkit.cli._common import print_json, result_console
-from smolkit.cli._rows import named, print_example, print_line, print_spreads, some, status
+from smolkit.cli._common import result_console
+from smolkit.cli._rows import named, print_checked, print_example, print_line, print_spreads, some, status
 from smolkit.errors import DataError, ModelError
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def check_pictures(
         leakage = {other: find_vision_leakage(checked, found) for other, found in others.items()}
         pieces = marked(shown(checked[example - 1], layout, chat), tokenizer.decode)
     if as_json:
-        as_shown = [{"text": text, "trained": trained} for text, trained in pieces]
-        against_figures = {other: found.figures() for other, found in leakage.items()}
-        print_json({**figures.figures(), "against": against_figures, "example": as_shown})
+        print_checked(figures, leakage, pieces)
         return
     console = result_console()
     _print_figures(console, rows, figures)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,27 @@ def client(address: str) -> Any:
     from gradio_client import Client
 
     return Client(address, verbose=False)
+
+
+Ask = Callable[[Callable[[Any], Awaitable[Any]]], Any]
+"""Runs a coroutine function over a session of an MCP client."""
+
+
+@pytest.fixture(scope="module")
+def ask(address: str) -> Ask:
+    """Asks the tools of the app that a module serves at its `address`, by the protocol's own client."""
+    mcp = pytest.importorskip("mcp", reason="the protocol: pip install 'smolkit[apps]'")
+    from mcp.client.streamable_http import streamable_http_client
+
+    async def run(use: Callable[[Any], Awaitable[Any]]) -> Any:
+        async with (
+            streamable_http_client(f"{address}gradio_api/mcp/") as (read, write, _),
+            mcp.ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            return await use(session)
+
+    return lambda use: asyncio.run(run(use))
 
 
 # ---- training runs

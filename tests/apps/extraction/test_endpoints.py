@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
-pytest.importorskip("mcp", reason="the protocol: pip install 'smolkit[apps]'")
 
 from smolkit.apps.extraction.endpoints import sendable
-from smolkit.apps.hosting import load_app
+from smolkit.apps.hosting import served
 from smolkit.apps.models import Choice, Given, Models
+
+if TYPE_CHECKING:
+    from tests.apps.conftest import Ask
 
 TEXT = "Fresh lemons from Menton, 2.40 EUR the kilo, picked on 3 March 2025 by Odile Ferrand."
 TEMPLATE = json.dumps({"place": "verbatim-string", "picker": {"name": "verbatim-string"}})
 
-Ask = Callable[[Callable[[Any], Awaitable[Any]]], Any]
-
 
 @pytest.fixture(scope="module")
-def ask(bundled_file: Path, files: Path) -> Iterator[Ask]:
-    """Runs a coroutine function over a session with the tools of a served page."""
-    from mcp import ClientSession
-    from mcp.client.streamable_http import streamable_http_client
-
-    app = load_app("extraction")
-    with Models([Choice("bundled", Given("bundled", "llama.cpp")), Choice("twin", Given(str(bundled_file)))]) as models:
-        models.get("bundled")
-        page = app.build(models, "bundled")
-        address = app.serve(page)
-
-        async def run(use: Callable[[Any], Awaitable[Any]]) -> Any:
-            async with (
-                streamable_http_client(f"{address}gradio_api/mcp/") as (read, write, _),
-                ClientSession(read, write) as session,
-            ):
-                await session.initialize()
-                return await use(session)
-
-        yield lambda use: asyncio.run(run(use))
-        page.close(verbose=False)
+def address(bundled_file: Path, files: Path) -> Iterator[str]:
+    models = Models([Choice("bundled", Given("bundled", "llama.cpp")), Choice("twin", Given(str(bundled_file)))])
+    models.get("bundled")
+    with served("extraction", lambda: models, "bundled") as (_, _, address):
+        yield address
 
 
 def test_every_endpoint_is_a_tool_with_a_line_for_each_argument(ask: Ask) -> None:

@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("gradio", reason="the app is a Gradio page: pip install 'smolkit[apps]'")
-pytest.importorskip("mcp", reason="the protocol: pip install 'smolkit[apps]'")
 
 from PIL import Image
 
-from smolkit.apps.hosting import load_app
+from smolkit.apps.hosting import served
 from smolkit.apps.models import Choice, Given, Models
 from smolkit.apps.vision.models import Readers
 
-Ask = Callable[[Callable[[Any], Awaitable[Any]]], Any]
+if TYPE_CHECKING:
+    from tests.apps.conftest import Ask
 
 
 @pytest.fixture(scope="module")
-def ask(tiny_vlm: Path, files: Path) -> Iterator[Ask]:
-    """Runs a coroutine function over a session with the tools of a served page."""
-    from mcp import ClientSession
-    from mcp.client.streamable_http import streamable_http_client
-
-    app = load_app("vision")
+def address(tiny_vlm: Path, files: Path) -> Iterator[str]:
     eyes = Models([Choice("tiny", Given(str(tiny_vlm), "torch", "float32"))])
-    with Readers(eyes, Models([Choice("bundled", Given("bundled"))])) as readers:
-        eyes.get("tiny")
-        page = app.build(readers, "tiny")
-        address = app.serve(page)
-
-        async def run(use: Callable[[Any], Awaitable[Any]]) -> Any:
-            async with (
-                streamable_http_client(f"{address}gradio_api/mcp/") as (read, write, _),
-                ClientSession(read, write) as session,
-            ):
-                await session.initialize()
-                return await use(session)
-
-        yield lambda use: asyncio.run(run(use))
-        page.close(verbose=False)
+    eyes.get("tiny")
+    readers = Readers(eyes, Models([Choice("bundled", Given("bundled"))]))
+    with served("vision", lambda: readers, "tiny") as (_, _, address):
+        yield address
 
 
 def test_every_endpoint_is_a_tool_with_a_line_for_each_argument(ask: Ask) -> None:
