@@ -64,7 +64,9 @@ def test_n_counts_the_leaves_of_the_tree(value):
 
 
 @pytest.mark.parametrize(
-    ("similarity", "alike"), [(LEVENSHTEIN, 4 / 7), (INDEL, 8 / 13), (THRESHOLDED, 4 / 7)], ids=lambda value: str(value)
+    ("similarity", "alike"),
+    [(LEVENSHTEIN, 4 / 7), (INDEL, 8 / 13), (THRESHOLDED, 4 / 7)],
+    ids=["levenshtein", "indel", "thresholded"],
 )
 def test_the_three_similarities_of_kitten_and_sitting(similarity, alike):
     assert similarity("kitten", "sitting") == pytest.approx(alike)
