@@ -41,6 +41,11 @@ def progress_console() -> Console:
     return Console(stderr=True)
 
 
+def remark(line: str) -> None:
+    """A line beside the result, such as what was written: in one piece, whatever it holds, so that it can be copied."""
+    progress_console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def result_console() -> Console:
     """Where tables for people go: stdout."""
     from rich.console import Console

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console
+from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, remark
 
 
 def pictures(
@@ -38,7 +38,7 @@ def pictures(
         print_json(figures)
         return
     line = f"wrote {out}: {figures['rows']:,} rows, {figures['images']:,} images"
-    progress_console().print(line, highlight=False, markup=False, soft_wrap=True)
+    remark(line)
 
 
 def _watched(rows: Iterator[dict[str, Any]], total: int) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, result_console
+from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, remark, result_console
 from smolkit.cli._corpus import print_corpus, print_educational, text_of
 from smolkit.cli._mix import mix
 from smolkit.cli._pictures import pictures
@@ -141,10 +141,10 @@ def split_command(
         print_json(split.figures())
         return
     for name, side in ((TRAIN, split.train), (TEST, split.test)):
-        _remark(f"wrote {out / name}: {len(side.rows):,} rows in {side.groups:,} groups by {split.by}")
+        remark(f"wrote {out / name}: {len(side.rows):,} rows in {side.groups:,} groups by {split.by}")
     if split.without_value:
-        _remark(f"{split.without_value:,} rows have no {split.by}; each was taken by its {split.document}")
-    _remark(f"held out: {split.share:.1%} of the rows")
+        remark(f"{split.without_value:,} rows have no {split.by}; each was taken by its {split.document}")
+    remark(f"held out: {split.share:.1%} of the rows")
 
 
 @app.command("tokenize")
@@ -293,7 +293,7 @@ def _hand_out(made: Iterator[dict[str, Any]], rows: int, out: str, as_json: bool
     else:
         kinds, languages = len(figures["kinds"]), len(figures["languages"])
         of_languages = f"{languages} language{'s' if languages > 1 else ''}"
-        _remark(f"wrote {out}: {figures['rows']:,} rows, {kinds} kinds, {of_languages}")
+        remark(f"wrote {out}: {figures['rows']:,} rows, {kinds} kinds, {of_languages}")
 
 
 def _file_to_write(out: str) -> Path:
@@ -322,10 +322,3 @@ def _write_counted(path: Path, rows: Iterator[dict[str, Any]], total: int) -> di
 
     written = write_jsonl(path, counted())
     return {"rows": written, "kinds": dict(kinds.most_common()), "languages": dict(languages.most_common())}
-
-
-# ---- printing
-
-
-def _remark(line: str) -> None:
-    progress_console().print(line, highlight=False, markup=False, soft_wrap=True)

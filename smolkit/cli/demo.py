@@ -13,7 +13,7 @@ import typer
 
 from smolkit.assets import asset
 from smolkit.cli import walkthrough
-from smolkit.cli._common import AsJson, print_json, progress_console, result_console
+from smolkit.cli._common import AsJson, print_json, remark, result_console
 from smolkit.errors import SmolkitError
 
 if TYPE_CHECKING:
@@ -193,13 +193,13 @@ def _demonstrate(
 
     if space:
         write_space(name, space, contents(), details)
-        _say(f"{space} is a Space. Push it with: hf upload YOU/NAME {space} . --repo-type space")
+        remark(f"{space} is a Space. Push it with: hf upload YOU/NAME {space} . --repo-type space")
         return
     with served(name, opened, shown, port) as (module, page, address):
         if check:
             _report(module.answer_presets(address), as_json)
         else:
-            _say(f"The {name} demo of {shown} is at {address} until Ctrl-C.")
+            remark(f"The {name} demo of {shown} is at {address} until Ctrl-C.")
             page.block_thread()
 
 
@@ -210,14 +210,14 @@ def _demonstrate_static(name: str, export: Path, port: int | None, space: Path |
 
     if space:
         write_static_space(name, export, space)
-        _say(f"{space} is a static Space. Try it with: smolkit serve {space}")
-        _say(f"Push it with: hf upload YOU/NAME {space} . --repo-type space")
+        remark(f"{space} is a static Space. Try it with: smolkit serve {space}")
+        remark(f"Push it with: hf upload YOU/NAME {space} . --repo-type space")
         return
     with TemporaryDirectory() as folder:
         page = Path(folder) / name
         write_static_space(name, export, page)
         with serving(page, port=port or 0) as address:
-            _say(f"The {name} demo of {export} is at {address} until Ctrl-C.")
+            remark(f"The {name} demo of {export} is at {address} until Ctrl-C.")
             Event().wait()
 
 
@@ -244,10 +244,6 @@ def _report(answers: Iterable[tuple[str, dict[str, Any]]], as_json: bool) -> Non
     for row in rows:
         table.add_row(*map(str, row.values()))
     result_console().print(table)
-
-
-def _say(line: str) -> None:
-    progress_console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 DEMOS: dict[str, Callable[..., None]] = {

@@ -16,6 +16,7 @@ from smolkit.cli._common import (
     print_json,
     progress_console,
     refuse,
+    remark,
     result_console,
 )
 from smolkit.errors import SmolkitError
@@ -99,7 +100,7 @@ def extraction(
 
     result_console().print(terminal_table(result))
     if out is not None:
-        progress_console().print(f"wrote {out}/report.md", highlight=False)
+        remark(f"wrote {out}/report.md")
 
 
 def _all_exports(directory: Path, data: str, steering: list[str], out: Path | None, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from smolkit.cli._common import (
     print_json,
     progress_console,
     refuse,
+    remark,
     result_console,
 )
 from smolkit.errors import SmolkitError
@@ -166,4 +167,4 @@ def _print_scores(scores: VisionScores, out: Path | None) -> None:
     for shown in terminal_tables(scores):
         result_console().print(shown)
     if out is not None:
-        progress_console().print(f"wrote {out}", highlight=False)
+        remark(f"wrote {out}")

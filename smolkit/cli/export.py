@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from smolkit.cli import export_check
-from smolkit.cli._common import AsJson, Overwrite, print_json, progress_console, result_console
+from smolkit.cli._common import AsJson, Overwrite, print_json, remark, result_console
 from smolkit.errors import SmolkitError
 
 if TYPE_CHECKING:
@@ -87,11 +87,6 @@ def command(
     quants = [part.strip() for part in quant.split(",")] if quant is not None else None
     calibration = _calibration_rows(calibration_data) if calibration_data else None
     score_task = _task_scorer(gate_data, gate_documents, given) if gate_data else None
-    console = progress_console()
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False)
-
     destination = out or _default_destination(given, adapter, target)
     finished = export(
         given,
@@ -104,7 +99,7 @@ def command(
         score_task=score_task,
         overwrite=overwrite,
         inputs=[path for path in (gate_data, calibration_data) if path],
-        progress=say,
+        progress=remark,
         backend=backend,
         bits_per_weight=bits_per_weight,
         calibration_rows=calibration,
@@ -116,8 +111,8 @@ def command(
         return
     for one in finished:
         _print_table(one.report)
-        say(f"{one.report.target}: {one.seconds:,.0f} s")
-    say(f"wrote {destination}")
+        remark(f"{one.report.target}: {one.seconds:,.0f} s")
+    remark(f"wrote {destination}")
 
 
 def _default_model() -> str:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from smolkit.cli._common import AsJson, Overrides, Overwrite, PlanOnly, keep_threads_awake, print_json, progress_console
+from smolkit.cli._common import (
+    AsJson,
+    Overrides,
+    Overwrite,
+    PlanOnly,
+    keep_threads_awake,
+    print_json,
+    progress_console,
+    remark,
+)
 
 
 def command(
@@ -56,6 +65,4 @@ def command(
     if as_json:
         print_json({"model": str(destination), **scores})
     else:
-        console.print(
-            f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()), markup=False
-        )
+        remark(f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()))

@@ -15,6 +15,7 @@ from smolkit.cli._common import (
     keep_threads_awake,
     print_json,
     progress_console,
+    remark,
     result_console,
 )
 
@@ -70,7 +71,5 @@ def command(
     if as_json:
         print_json({"model": str(destination), "run": str(run_directory(destination)), **scores})
     else:
-        console.print(
-            f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()), highlight=False
-        )
-        console.print(f"its checkpoints and metrics stand in {run_directory(destination)}", highlight=False)
+        remark(f"wrote {destination}: " + ", ".join(f"{key} {value}" for key, value in scores.items()))
+        remark(f"its checkpoints and metrics stand in {run_directory(destination)}")
