@@ -8,7 +8,8 @@ EXTRAS := bundled,gguf,onnx,data,apps,vision,dev
 
 # llama-cpp-python is compiled once, for the processor that it will run on.
 export CMAKE_ARGS ?= -DGGML_NATIVE=ON
-export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(CORES)
 
 .PHONY: help setup demo test test-slow bench lint screenshots browser clean
 .DELETE_ON_ERROR:
@@ -38,8 +39,10 @@ $(PY):
 demo: setup
 	$(VENV)/bin/smolkit demo walkthrough
 
+# Two processes, each with half of the cores: most of the time goes into work of one thread. Whole files, since what is
+# made for the tests of a file is made once.
 test: setup browser
-	$(PY) -m pytest
+	OMP_NUM_THREADS=$$((($(CORES) + 1) / 2)) OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: setup browser
 	$(PY) -m pytest -m slow
