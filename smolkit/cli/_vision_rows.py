@@ -82,7 +82,7 @@ def _print_figures(console: Console, file: str, figures: VisionFigures) -> None:
     conversations = figures.rows - figures.templates
     what = f"{figures.templates:,} fill a template, {conversations:,} are conversations"
     print_line(console, "rows", f"{figures.rows:,} in {file}; {what}")
-    print_line(console, "images", f"{figures.images:,}; each can be decoded")
+    print_line(console, "images", f"{figures.images:,}; each can be decoded" if figures.images else "none")
     for name, counts in (("languages", figures.languages), ("kinds", figures.kinds)):
         print_line(console, name, ", ".join(f"{value} {number:,}" for value, number in counts.items()))
     if figures.absent_rate is not None:
@@ -92,7 +92,8 @@ def _print_figures(console: Console, file: str, figures: VisionFigures) -> None:
         ("", figures.contradictions, "rows answer another's question about the same images otherwise"),
     ):
         print_line(console, name, f"{len(pairs):,} {what}{some(named(pairs))}")
-    print_spreads(console, "pixels", figures.sides)
+    if figures.sides:
+        print_spreads(console, "pixels", figures.sides)
     print_spreads(console, "tokens", figures.tokens)
 
 

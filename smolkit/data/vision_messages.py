@@ -57,7 +57,7 @@ def _place(faults: RowFaults, messages: Sequence[dict[str, Any]], images: int | 
         first = next(message for message in messages if message["role"] == "user")
         first["content"] = [*(dict(_SHOWN) for _ in range(images or 0)), *first["content"]]
     elif images is not None and marks != images:
-        what = f"{marks} places of images, and the row has {images}"
+        what = f"{marks} place{'s' if marks > 1 else ''} for images, and the row has {images or 'none'}"
         fix = f"Mark each once or none; text that spells {IMAGE} goes into a content of parts"
         faults.fault("messages", what, fix=fix)
 

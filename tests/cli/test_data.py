@@ -255,6 +255,19 @@ def test_figures_of_rows_about_images_are_printed_with_one_example(tmp_path, cap
     assert [piece["trained"] for piece in figures["example"]] == [False, True]
 
 
+def test_conversations_without_images_are_checked_and_split(tmp_path, capsys, bundled):
+    turns = [[{"role": "user", "content": ask}, {"role": "assistant", "content": "yes"}] for ask in ("Is it?", "Why?")]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps({"images": [], "messages": one}) + "\n" for one in turns))
+    code, out, err = run(capsys, "check", str(file))
+    assert (code, err) == (0, "")
+    assert "images      none" in [line.rstrip() for line in out.splitlines()]
+    assert "pixels" not in out
+    assert run(capsys, "split", str(file), "--holdout", "0.5", "--out", str(tmp_path / "out"))[0] == 0
+    parts = [json.loads((tmp_path / "out" / name).read_text()) for name in ("train.jsonl", "test.jsonl")]
+    assert sorted(part["messages"][0]["content"] for part in parts) == ["Is it?", "Why?"]
+
+
 def test_images_are_looked_for_in_the_folder_that_is_named(tmp_path, capsys, bundled):
     pictured(tmp_path / "a", "Acme", "Bolt")
     file = (tmp_path / "a" / "rows.jsonl").rename(tmp_path / "rows.jsonl")

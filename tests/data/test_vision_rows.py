@@ -109,7 +109,7 @@ def test_a_conversation_may_say_that_it_has_no_images(tmp_path):
     assert (read.images, read.question[0]["content"]) == ((), [{"type": "text", "text": "Hello"}])
     assert read.as_dict()["images"] == []
     assert validate_vision_rows([read.as_dict()]) == [read]
-    with pytest.raises(DataError, match="1 places of images, and the row has 0"):
+    with pytest.raises(DataError, match="1 place for images, and the row has none"):
         validate_vision_rows([{**row, "messages": turns("<image>Hello", "Good morning")}])
 
 
@@ -198,7 +198,7 @@ def test_rows_with_images_and_no_text_are_told_from_others():
         ({**CHAT, "answers": ["a", 3]}, "answers[1]: expected a string, got int."),
         ({**CHAT, "messages": []}, "messages: the list is empty."),
         ({**CHAT, "messages": "hi"}, "messages: expected a list of messages, got str."),
-        ({**CHAT, "messages": turns("<image>", "b")}, "messages: 1 places of images, and the row has 2. Mark each"),
+        ({**CHAT, "messages": turns("<image>", "b")}, "messages: 1 place for images, and the row has 2. Mark each"),
         ({**CHAT, "messages": turns("a", " ")}, "messages[1].content: the text is empty."),
         ({**CHAT, "messages": turns([], "b")}, "messages[0].content: the text is empty."),
         ({**CHAT, "messages": turns("a", [SHOWN])}, "messages[1].content: shows an image, and an assistant answers"),
