@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import textwrap
+from functools import partial
 from pathlib import Path
 
 from smolkit.data.images import ImageLayout
 from smolkit.errors import ModelError
 from smolkit.manifest import Manifest, Source, read_optional, sha256_directory, staged, write
 from smolkit.models.load import load_model, load_tokenizer
-from smolkit.models.resolve import cache_dir, resolve
+from smolkit.models.resolve import cache_dir, made_once, resolve
 from smolkit.models.save import save_model
 
 CONFIG = "adapter_config.json"
@@ -34,21 +35,23 @@ def merged(adapter: str | Path, base: str | Path | None = None) -> Path:
     Without `base` it is the one that the adapter names. Raises ModelError where either cannot be read or they do not
     belong together.
     """
+    directory = Path(adapter).expanduser()
+    check_adapter(directory)
+    found = resolve(base or _named_base(directory))
+    sources = (Source.of("model", found), Source.of("adapter", directory))
+    name = f"{directory.name}-merged-{sha256_directory(directory)[:12]}-{sha256_directory(found)[:12]}"
+    target = cache_dir() / "models" / name
+    return made_once(target, partial(_merge, directory, found, target, sources))
+
+
+def _merge(directory: Path, found: Path, target: Path, sources: tuple[Source, ...]) -> None:
+    """Write the adapter in `directory` and its base `found` as the one model `target`."""
     import torch
     from peft import PeftModel
 
     from smolkit.models.vision import is_vision
 
-    directory = Path(adapter).expanduser()
-    check_adapter(directory)
-    found = resolve(base or _named_base(directory))
-    inside = read_optional(directory)
-    manifest = inside or read_optional(found)
-    sources = (Source.of("model", found), Source.of("adapter", directory))
-    name = f"{directory.name}-merged-{sha256_directory(directory)[:12]}-{sha256_directory(found)[:12]}"
-    target = cache_dir() / "models" / name
-    if (target / "config.json").is_file():
-        return target
+    manifest = read_optional(directory) or read_optional(found)
     model = load_model(found, dtype=torch.float32)
     try:
         whole = PeftModel.from_pretrained(model, directory).merge_and_unload()
@@ -62,7 +65,6 @@ def merged(adapter: str | Path, base: str | Path | None = None) -> Path:
             staging,
             Manifest(kind="model", prompt_format=manifest.prompt_format if manifest else None, sources=sources),
         )
-    return target
 
 
 def _named_base(directory: Path) -> str:

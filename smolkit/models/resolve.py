@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from smolkit.errors import ModelError, nearest
@@ -34,6 +35,33 @@ def cache_dir() -> Path:
     if configured:
         return Path(configured)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smolkit"
+
+
+def made_once(target: Path, make: Callable[[], object]) -> Path:
+    """A model directory in the cache, which `make` makes where it is not there; two processes wait for each other.
+
+    Raises ModelError where the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    if not _is_made(target):
+        lock = FileLock(target.with_name(f".{target.name}.lock"))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except OSError as exc:
+            fix = "Set SMOLKIT_CACHE to a directory that can"
+            raise ModelError(f"cannot be written ({exc.strerror})", where=str(target.parent), fix=fix) from exc
+        try:
+            if not _is_made(target):
+                make()
+        finally:
+            lock.release()
+    return target
+
+
+def _is_made(target: Path) -> bool:
+    return (target / "config.json").is_file()
 
 
 def resolve(name: str | Path, *, revision: str | None = None) -> Path:
@@ -93,12 +121,14 @@ def bundled_gguf() -> Path:
 def dequantised(gguf_file: Path) -> Path:
     """The float32 Hugging Face directory of a GGUF file, made once per content and kept in the cache."""
     target = cache_dir() / "models" / f"{gguf_file.stem}-{sha256_file(gguf_file)[:12]}-{CONVERSION}"
-    if not (target / "config.json").is_file():
+
+    def make() -> None:
         from smolkit.models.gguf import convert
 
         require("gguf", extra="bundled", why="reading a GGUF file")
         convert(gguf_file, target)
-    return target
+
+    return made_once(target, make)
 
 
 def _checked_directory(path: Path) -> Path:

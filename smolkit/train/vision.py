@@ -21,7 +21,7 @@ from smolkit.data.tiles import TileLoader
 from smolkit.errors import DataError, ModelError, RecipeError
 from smolkit.manifest import Source
 from smolkit.models import resolve
-from smolkit.models.resolve import cache_dir
+from smolkit.models.resolve import cache_dir, made_once
 from smolkit.models.vision import is_vision_directory
 from smolkit.recipe import Plan
 from smolkit.train.prepare import Prepared, check_batches, keep_fitting, plan_run
@@ -164,17 +164,9 @@ def _made(recipe: VisionRecipe) -> Path:
     made_of = [str(Source.of("", resolve(recipe.model)).sha256), recipe.init.model_dump_json(), repr(images)]
     digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
     target = cache_dir() / "models" / f"vision-{digest}"
-    if not (target / "config.json").is_file():
-        make_vision_model(
-            recipe.model,
-            target,
-            shape,
-            images,
-            seed=recipe.init.seed,
-            tower_from=recipe.init.tower_from,
-            overwrite=True,
-        )
-    return target
+    seed, tower_from = recipe.init.seed, recipe.init.tower_from
+    make = partial(make_vision_model, seed=seed, tower_from=tower_from, overwrite=True)
+    return made_once(target, lambda: make(recipe.model, target, shape, images))
 
 
 def shorten(layout: ImageLayout, example: VisionExample) -> str:

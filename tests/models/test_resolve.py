@@ -23,6 +23,32 @@ def test_the_bundled_model_is_dequantised_once(bundled: Path) -> None:
     assert (bundled / "model.safetensors").stat().st_mtime_ns == before
 
 
+def test_two_processes_make_a_cached_model_once_and_the_second_waits_for_it(tmp_path: Path) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from smolkit.models.resolve import made_once
+target = Path({str(tmp_path / "cache" / "model")!r})
+def make():
+    print("made", flush=True)
+    time.sleep(1)
+    target.mkdir()
+    (target / "config.json").touch()
+assert (made_once(target, make) / "config.json").is_file()
+"""
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted(said) == ["", "made\n"]
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SMOLKIT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ModelError, match=r"file/models: cannot be written \(Not a directory\)\. Set SMOLKIT_CACHE"):
+        resolve("bundled")
+
+
 def test_a_hub_id_without_network_names_the_bundled_model() -> None:
     with pytest.raises(ModelError, match=r"Hub cannot be reached .* use 'bundled'") as caught:
         resolve("HuggingFaceTB/SmolLM2-135M-Instruct")
