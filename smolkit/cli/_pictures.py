@@ -37,8 +37,7 @@ def pictures(
     if as_json:
         print_json(figures)
         return
-    line = f"wrote {out}: {figures['rows']:,} rows, {figures['images']:,} images"
-    remark(line)
+    remark(f"wrote {out}: {figures['rows']:,} rows, {figures['images']:,} images")
 
 
 def _watched(rows: Iterator[dict[str, Any]], total: int) -> Iterator[dict[str, Any]]:

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from smolkit.data.check import Figures, Leakage, Spread
 
-
 _NAMED = 5
 """How many rows a line names before it counts the rest."""
 
 
 class HasFigures(Protocol):
+    """What the checks of rows of every kind return."""
+
     def figures(self) -> dict[str, Any]: ...
 
 
