@@ -111,7 +111,8 @@ class VisionTask(Task):
             share = tiles * layout.tokens / sum(prepared.lengths)
             plan.add("image_tokens_share", round(share, 3), "of all tokens; none of them has loss")
         plan.add("connector_lr", recipe.optimizer.connector_lr, "0 leaves it as it is")
-        waits = f"the language model learns from {recipe.optimizer.language_after:.0%} of the steps on"
+        after = recipe.optimizer.language_after
+        waits = f"the language model learns from {after:.0%} of the steps on" if after else "0 leaves it as it is"
         plan.add("vision_lr", recipe.optimizer.vision_lr, waits)
         tower = sum(p.numel() for name, p in model.named_parameters() if "vision_model" in name)
         patches = tiles * recipe.epochs * (layout.tile // _patch_size(model)) ** 2
